@@ -1,0 +1,366 @@
+/** The engine's API, `/api/v1`: what the browser, scripts and other managers use. */
+import { eventIterator, oc } from "@orpc/contract";
+import { z } from "zod";
+import { LIMITS } from "#chain/limits.ts";
+import * as model from "#chain/model.ts";
+import {
+  bucketsQuery,
+  bytes,
+  checkpointName,
+  diskTarget,
+  extentsSchema,
+  findingSchema,
+  hostCheckpointSchema,
+  hostName,
+  imageIdentitySchema,
+  isoTime,
+  observeErrorSchema,
+  uuid,
+  vmId,
+} from "./common.ts";
+
+const cursor = z.string().max(512).optional();
+const limit = z.coerce.number().int().min(1).max(LIMITS.pageSize).default(50);
+const page = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), nextCursor: z.string().nullable(), total: z.int() });
+
+export const ROLES = ["viewer", "support", "operator", "admin"] as const;
+export type Role = (typeof ROLES)[number];
+
+/** The three independent axes of a VM, never merged. */
+export const axesSchema = z.object({
+  agreement: z.enum(model.AGREEMENTS),
+  nextBackup: z.enum(model.NEXT_BACKUPS),
+  freshness: z.enum(model.FRESHNESSES),
+});
+
+export const jobRefSchema = z.object({ id: z.string(), kind: z.string(), startedAt: isoTime });
+
+export const vmRowSchema = z.object({
+  id: vmId,
+  name: z.string(),
+  hostId: uuid.nullable(),
+  hostName: z.string().nullable(),
+  simulated: z.boolean(),
+  power: z.enum(model.POWERS),
+  axes: axesSchema,
+  /** Last complete observation; null: never. */
+  observedAt: isoTime.nullable(),
+  /** Last attempt that failed after it, if any. */
+  error: observeErrorSchema.nullable(),
+  kinds: z.array(z.object({ kind: z.enum(model.FINDING_KINDS), severity: z.enum(model.SEVERITIES), count: z.int() })),
+  checkpoints: z.int(),
+  disks: z.int(),
+  lastBackup: z
+    .object({ kind: z.enum(["full", "incremental", "mixed"]), bytes: bytes.nullable(), at: isoTime })
+    .nullable(),
+  job: jobRefSchema.nullable(),
+});
+export type VmRow = z.infer<typeof vmRowSchema>;
+
+export const vmSchema = vmRowSchema.extend({
+  runtimeId: z.string().nullable(),
+  firstSeenAt: isoTime,
+  revision: z.int(),
+  diskList: z.array(
+    z.object({
+      id: uuid,
+      target: z.string(),
+      source: z.string().nullable(),
+      format: z.string(),
+      virtualSize: bytes.nullable(),
+      identity: imageIdentitySchema.nullable(),
+      firstSeenAt: isoTime,
+      retiredAt: isoTime.nullable(),
+    }),
+  ),
+});
+export type Vm = z.infer<typeof vmSchema>;
+
+export const recordCheckpointSchema = z.object({
+  id: z.string(),
+  parentId: z.string().nullable(),
+  createdAt: isoTime,
+  state: z.enum(model.RECORD_STATES),
+  disks: z.array(z.string()),
+  origin: z.enum(model.RECORD_ORIGINS),
+  backup: z.enum(model.BACKUP_STATES).nullable(),
+});
+
+export const diskBitmapSchema = z.object({
+  name: z.string(),
+  state: z.enum(model.BITMAP_STATES),
+  dirtyBytes: bytes.nullable(),
+  granularity: bytes,
+  layer: z.string(),
+}) satisfies z.ZodType<model.DiskBitmap>;
+
+export const chainFindingSchema = findingSchema.extend({ since: isoTime });
+export type ChainFinding = z.infer<typeof chainFindingSchema>;
+
+export const diskVerdictSchema = z.object({
+  disk: z.string(),
+  verdict: z.enum(model.VERDICTS),
+  from: z.string().nullable(),
+  estimatedBytes: bytes.nullable(),
+  reason: z.string().nullable(),
+}) satisfies z.ZodType<model.DiskVerdict>;
+
+export const chainSchema = z.object({
+  vm: z.object({
+    id: vmId,
+    name: z.string(),
+    hostId: uuid.nullable(),
+    hostName: z.string().nullable(),
+    simulated: z.boolean(),
+    power: z.enum(model.POWERS),
+  }),
+  record: z.object({ revision: z.int(), checkpoints: z.array(recordCheckpointSchema) }),
+  /** The last known read. `status` failed: `error` is why the newest attempt gave nothing; what stands here is older. */
+  host: z.object({
+    status: z.enum(["observed", "failed", "never"]),
+    observedAt: isoTime.nullable(),
+    /** When the newest attempt was made, whether it worked or not. */
+    triedAt: isoTime.nullable(),
+    source: z.enum(["qmp", "image"]).nullable(),
+    runtimeId: z.string().nullable(),
+    digest: z.string().nullable(),
+    /** null: libvirt's list could not be read, which is not "no checkpoints". */
+    checkpoints: z.array(hostCheckpointSchema.omit({ current: true, hasDisksElement: true })).nullable(),
+    disks: z.array(
+      z.object({
+        target: z.string(),
+        source: z.string().nullable(),
+        format: z.string(),
+        virtualSize: bytes.nullable(),
+        identity: imageIdentitySchema.nullable(),
+        /** null: this disk's bitmaps could not be read; `error` says why. */
+        bitmaps: z.array(diskBitmapSchema).nullable(),
+        error: observeErrorSchema.nullable(),
+      }),
+    ),
+    error: observeErrorSchema.nullable(),
+  }),
+  findings: z.array(chainFindingSchema),
+  nextBackup: z.array(diskVerdictSchema),
+  agreement: z.enum(model.AGREEMENTS),
+  freshness: z.enum(model.FRESHNESSES),
+});
+export type Chain = z.infer<typeof chainSchema>;
+
+const countMap = <K extends string>(keys: readonly [K, ...K[]]) => z.record(z.enum(keys), z.int());
+
+export const vmQuery = z.strictObject({
+  q: z.string().max(LIMITS.searchLength).optional(),
+  host: uuid.optional(),
+  agreement: z.enum(model.AGREEMENTS).optional(),
+  nextBackup: z.enum(model.NEXT_BACKUPS).optional(),
+  freshness: z.enum(model.FRESHNESSES).optional(),
+  kind: z.enum(model.FINDING_KINDS).optional(),
+  sort: z
+    .enum(["name", "-name", "severity", "host", "observed", "-observed", "checkpoints", "-checkpoints"])
+    .default("name"),
+  cursor,
+  limit,
+});
+export type VmQuery = z.infer<typeof vmQuery>;
+
+export const hostSchema = z.object({
+  id: uuid,
+  name: z.string(),
+  url: z.string(),
+  kind: z.enum(["libvirt", "simulated", "unknown"]),
+  state: z.enum(["online", "degraded", "offline", "never"]),
+  lastContactAt: isoTime.nullable(),
+  lastSweepAt: isoTime.nullable(),
+  error: observeErrorSchema.nullable(),
+  libvirtVersion: z.string().nullable(),
+  qemuVersion: z.string().nullable(),
+  agentVersion: z.string().nullable(),
+  clockSkewMs: z.number().nullable(),
+  capabilities: z.record(z.string(), z.boolean()),
+  switchedOff: z.array(z.object({ what: z.string(), why: z.string() })),
+  vms: z.int(),
+});
+export type Host = z.infer<typeof hostSchema>;
+
+export const engineEventSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("vm"), vmId, at: isoTime }),
+  z.object({ type: z.literal("host"), hostId: uuid, at: isoTime }),
+  z.object({ type: z.literal("job"), jobId: z.string(), vmId, at: isoTime }),
+  z.object({ type: z.literal("heartbeat"), at: isoTime }),
+]);
+export type EngineEvent = z.infer<typeof engineEventSchema>;
+
+export const registerCheckpointInput = z.strictObject({
+  vmId,
+  id: checkpointName,
+  parentId: checkpointName.nullable(),
+  createdAt: isoTime,
+  disks: z.array(diskTarget).min(1).max(LIMITS.disksPerVm),
+});
+
+export const engineContract = {
+  me: oc
+    .route({ method: "GET", path: "/me", summary: "Who is asking, and with which role" })
+    .input(z.strictObject({}).optional())
+    .output(z.object({ kind: z.enum(["person", "program"]), name: z.string(), role: z.enum(ROLES) })),
+  vms: {
+    list: oc
+      .route({ method: "GET", path: "/vms", summary: "Fleet rows and counts per axis" })
+      .input(vmQuery)
+      .output(
+        page(vmRowSchema).extend({
+          /** Over the whole fleet, the other filters applied. */
+          counts: z.object({
+            agreement: countMap(model.AGREEMENTS),
+            nextBackup: countMap(model.NEXT_BACKUPS),
+            freshness: countMap(model.FRESHNESSES),
+            kind: z.partialRecord(z.enum(model.FINDING_KINDS), z.int()),
+          }),
+        }),
+      ),
+    get: oc
+      .route({ method: "GET", path: "/vms/{vmId}", summary: "One VM: host, power, axes, disks, current job" })
+      .input(z.strictObject({ vmId }))
+      .output(vmSchema),
+    chain: oc
+      .route({ method: "GET", path: "/vms/{vmId}/chain", summary: "The three witnesses together" })
+      .input(z.strictObject({ vmId }))
+      .output(chainSchema),
+    observe: oc
+      .route({ method: "POST", path: "/vms/{vmId}/observe", summary: "Read the host now; answers as chain" })
+      .input(z.strictObject({ vmId }))
+      .output(chainSchema),
+    validate: oc
+      .route({ method: "POST", path: "/vms/{vmId}/validate", summary: "Validate the complete set; changes nothing" })
+      .input(z.strictObject({ vmId }))
+      .output(
+        z.object({
+          valid: z.boolean().nullable(),
+          findings: z.array(findingSchema),
+          observedAt: isoTime.nullable(),
+          unknown: z.array(z.object({ disk: z.string().nullable(), error: observeErrorSchema })),
+        }),
+      ),
+    checkpoints: oc
+      .route({ method: "GET", path: "/vms/{vmId}/checkpoints", summary: "The record, in topological order" })
+      .input(z.strictObject({ vmId, cursor, limit }))
+      .output(page(recordCheckpointSchema)),
+    registerCheckpoint: oc
+      .route({
+        method: "POST",
+        path: "/vms/{vmId}/checkpoints",
+        successStatus: 201,
+        summary: "Register a checkpoint that another manager made",
+      })
+      .input(registerCheckpointInput)
+      .output(recordCheckpointSchema),
+    findings: oc
+      .route({ method: "GET", path: "/vms/{vmId}/findings", summary: "Findings with their history, newest first" })
+      .input(z.strictObject({ vmId, cursor, limit }))
+      .output(page(chainFindingSchema.extend({ endedAt: isoTime.nullable() }))),
+    backups: oc
+      .route({ method: "GET", path: "/vms/{vmId}/backups", summary: "Backup history, kept" })
+      .input(z.strictObject({ vmId, cursor, limit }))
+      .output(
+        page(
+          z.object({
+            id: uuid,
+            checkpointId: z.string().nullable(),
+            kind: z.enum(["full", "incremental", "mixed"]),
+            state: z.enum(model.BACKUP_STATES),
+            startedAt: isoTime,
+            endedAt: isoTime.nullable(),
+            bytes: bytes.nullable(),
+          }),
+        ),
+      ),
+    extents: oc
+      .route({
+        method: "GET",
+        path: "/vms/{vmId}/disks/{target}/bitmaps/{name}/extents",
+        summary: "Dirty extents of one bitmap",
+      })
+      .input(z.strictObject({ vmId, target: diskTarget, name: hostName.min(1), buckets: bucketsQuery }))
+      .output(extentsSchema),
+    samples: oc
+      .route({ method: "GET", path: "/vms/{vmId}/samples", summary: "Dirty counts over time, newest first" })
+      .input(z.strictObject({ vmId, disk: diskTarget.optional(), bitmap: hostName.optional(), cursor, limit }))
+      .output(
+        page(
+          z.object({
+            disk: z.string(),
+            bitmap: z.string(),
+            layer: z.string(),
+            at: isoTime,
+            dirtyBytes: bytes,
+            granularity: bytes,
+            runtimeId: z.string().nullable(),
+          }),
+        ),
+      ),
+  },
+  hosts: {
+    list: oc
+      .route({ method: "GET", path: "/hosts", summary: "Hosts with their last contact and capabilities" })
+      .input(z.strictObject({ cursor, limit }))
+      .output(page(hostSchema)),
+    get: oc
+      .route({ method: "GET", path: "/hosts/{hostId}", summary: "One host" })
+      .input(z.strictObject({ hostId: uuid }))
+      .output(hostSchema),
+    observe: oc
+      .route({ method: "POST", path: "/hosts/{hostId}/observe", summary: "Read every VM of a host now" })
+      .input(z.strictObject({ hostId: uuid }))
+      .output(z.object({ observed: z.int(), unchanged: z.int(), failed: z.int(), host: hostSchema })),
+  },
+  audit: {
+    list: oc
+      .route({ method: "GET", path: "/audit", summary: "Who did what, newest first" })
+      .input(
+        z.strictObject({
+          subject: z.string().max(300).optional(),
+          actor: z.string().max(300).optional(),
+          cursor,
+          limit,
+        }),
+      )
+      .output(
+        page(
+          z.object({
+            id: z.string(),
+            at: isoTime,
+            actor: z.string(),
+            role: z.enum(ROLES).nullable(),
+            action: z.string(),
+            subject: z.string().nullable(),
+            outcome: z.enum(["done", "refused", "failed"]),
+            detail: z.string().nullable(),
+            traceId: z.string().nullable(),
+          }),
+        ),
+      ),
+  },
+  jobs: {
+    list: oc
+      .route({ method: "GET", path: "/jobs", summary: "Jobs, newest first" })
+      .input(z.strictObject({ vmId: vmId.optional(), cursor, limit }))
+      .output(
+        page(
+          z.object({
+            id: z.string(),
+            planId: z.string().nullable(),
+            vmId,
+            state: z.enum(["queued", "running", "succeeded", "failed", "cancelled", "lost"]),
+            startedAt: isoTime.nullable(),
+            endedAt: isoTime.nullable(),
+          }),
+        ),
+      ),
+  },
+  events: oc
+    .route({ method: "GET", path: "/events", summary: "Server-sent: VM, job and host changes" })
+    .input(z.strictObject({ vmId: vmId.optional() }))
+    .output(eventIterator(engineEventSchema)),
+};

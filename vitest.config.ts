@@ -1,0 +1,28 @@
+import { defineConfig } from "vitest/config";
+
+/**
+ * unit: pure or in-process, beside its file (`x.test.ts`, `x.test.tsx`).
+ * real: against real libvirt, QEMU and PostgreSQL (`x.real.test.ts`); one file at a time, two cores do not give more.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["lib/**/*.test.ts", "components/**/*.test.{ts,tsx}"],
+          exclude: ["**/*.real.test.ts", "**/node_modules/**"],
+        },
+      },
+      {
+        test: {
+          name: "real",
+          include: ["lib/**/*.real.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});
