@@ -1,0 +1,148 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { diskFolder, type LabContext, openContext } from "./context.ts";
+import { hostFolders, prepareHost } from "./daemon.ts";
+import { LabHost } from "./host.ts";
+import { type HeldLock, takeLock } from "./lock.ts";
+import { endProcess, findOwnProcesses } from "./processes.ts";
+import { hasState, readState, updateState, writeState } from "./state.ts";
+import { labAccount, missingTools } from "./tools.ts";
+import { LabVm } from "./vm.ts";
+
+export type LabOptions = {
+  /** Default: a new directory below os.tmpdir(), removed by close(). */
+  dir?: string;
+  /** Names of the hosts, which become their hostnames. */
+  hosts: string[];
+};
+
+/** What a lab leaves in its directory; close() and the clean-up after a crash remove these and nothing else. */
+const OWN_ENTRIES = ["h", "disks", "base", "tmp", "lab.json", "state.lock"];
+
+/** A lab that is up: some real libvirt hosts on this machine that share a directory of disk images. */
+export class Lab {
+  readonly dir: string;
+  readonly context: LabContext;
+  readonly #lock: HeldLock | null;
+  readonly #isOwnDirectory: boolean;
+
+  constructor(dir: string, lock: HeldLock | null, isOwnDirectory: boolean) {
+    this.dir = dir;
+    this.context = openContext(dir);
+    this.#lock = lock;
+    this.#isOwnDirectory = isOwnDirectory;
+  }
+
+  get hosts(): LabHost[] {
+    return this.context.state().hosts.map(({ name }) => new LabHost(this.context, name));
+  }
+
+  host(name: string): LabHost {
+    const host = this.hosts.find((entry) => entry.name === name);
+    if (host === undefined) throw new Error(`This lab has no host ${name}.`);
+    return host;
+  }
+
+  get vms(): LabVm[] {
+    return this.context.state().vms.map(({ id }) => new LabVm(this.context, id));
+  }
+
+  /** A VM by name or UUID, on whichever host it is. */
+  vm(nameOrId: string): LabVm {
+    const vm = this.vms.find((entry) => entry.name === nameOrId || entry.id === nameOrId);
+    if (vm === undefined) throw new Error(`This lab has no VM ${nameOrId}.`);
+    return vm;
+  }
+
+  /** Ends every process of the lab and removes what it made. */
+  async close(): Promise<void> {
+    await removeLab(this.dir);
+    if (this.#isOwnDirectory) rmSync(this.dir, { recursive: true, force: true });
+    await this.#lock?.release();
+    if (!this.#isOwnDirectory) rmSync(join(this.dir, "lab.lock"), { force: true });
+  }
+
+  /** Lets go of the lab and leaves it up: the next openLab refuses, attachLab and closing by the CLI work. */
+  async detach(): Promise<void> {
+    await updateState(this.dir, (state) => {
+      state.isDetached = true;
+    });
+    await this.#lock?.release();
+  }
+}
+
+/**
+ * Starts the hosts. Leftovers of a lab that was killed in the same directory are ended and removed first.
+ * Throws LockHeldError when the directory is in use, and an error naming Debian packages when tools are missing.
+ */
+export async function openLab(options: LabOptions): Promise<Lab> {
+  const missing = missingTools();
+  if (missing.length > 0) throw new Error(`The lab needs these packages: ${missing.join(" ")}`);
+  const dir = makeDirectory(options.dir);
+  const longest = Math.max(...options.hosts.map((host) => hostFolders(dir, host).socket.length));
+  if (longest > 100) throw new Error(`${dir} is too long for a lab: unix sockets below it would exceed 107 bytes.`);
+  const lock = await takeLock(join(dir, "lab.lock"));
+  try {
+    if (hasState(dir) && readState(dir).isDetached)
+      throw new Error(`A lab that was left up is in ${dir}. Take it down first (lib/lab/cli.ts down --dir ${dir}).`);
+    await removeLab(dir);
+    const strangers = readdirSync(dir).filter((entry) => entry !== "lab.lock");
+    if (strangers.length > 0) throw new Error(`${dir} holds other things (${strangers[0]}): not touched.`);
+    return await startLab(dir, options, lock);
+  } catch (cause) {
+    await lock.release();
+    throw cause;
+  }
+}
+
+async function startLab(dir: string, options: LabOptions, lock: HeldLock): Promise<Lab> {
+  const account = labAccount();
+  const hosts = options.hosts.map((name) => ({ name, uuid: randomUUID(), daemon: null }));
+  const token = randomBytes(12).toString("hex");
+  writeState(dir, { version: 1, token, account, isDetached: false, hosts, vms: [] });
+  mkdirSync(diskFolder(dir), { recursive: true });
+  if (account !== null) chownSync(diskFolder(dir), account.uid, account.gid);
+  mkdirSync(join(dir, "h"), { recursive: true });
+  for (const host of hosts) prepareHost(dir, host, account);
+  const lab = new Lab(dir, lock, options.dir === undefined);
+  try {
+    await Promise.all(lab.hosts.map((host) => host.startDaemon()));
+    return lab;
+  } catch (cause) {
+    await removeLab(dir);
+    throw cause;
+  }
+}
+
+/** A lab that is up already, opened by another process (the demo, or CLI `up`). Does not own it: do not close(). */
+export function attachLab(dir: string): Lab {
+  const path = realpathSync(dir);
+  if (!hasState(path)) throw new Error(`There is no lab in ${path}.`);
+  return new Lab(path, null, false);
+}
+
+/** Ends the processes that the recorded lab made and removes its files. Does nothing where no lab was. */
+export async function removeLab(dir: string): Promise<void> {
+  if (!hasState(dir)) return;
+  const { token } = readState(dir);
+  // A daemon that ends may be about to start a QEMU: look again until nothing is left.
+  for (let round = 0; round < 20; round += 1) {
+    const own = findOwnProcesses(dir, token);
+    if (own.length === 0) break;
+    await Promise.all(own.map(endProcess));
+  }
+  for (const entry of OWN_ENTRIES) rmSync(join(dir, entry), { recursive: true, force: true });
+}
+
+function makeDirectory(wanted: string | undefined): string {
+  if (wanted === undefined) {
+    const dir = realpathSync(mkdtempSync(join(tmpdir(), "dl-lab-")));
+    chmodSync(dir, 0o755); // the account of the daemons must get through
+    return dir;
+  }
+  const dir = resolve(wanted);
+  if (!existsSync(dir)) mkdirSync(dir, { recursive: true, mode: 0o755 });
+  return realpathSync(dir);
+}
