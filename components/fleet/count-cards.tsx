@@ -1,0 +1,106 @@
+import type { AGREEMENTS, FRESHNESSES, NEXT_BACKUPS } from "#chain/model.ts";
+import { formatCount } from "#client/format.ts";
+import type { FleetState } from "#client/url-state.ts";
+import { type AxisValue, describeAxis, TONE_TEXT } from "#components/patterns/axis-badge.tsx";
+import { cx } from "#components/ui/cx.ts";
+import { Skeleton } from "#components/ui/skeleton.tsx";
+
+type Counts = {
+  agreement: Record<string, number>;
+  nextBackup: Record<string, number>;
+  freshness: Record<string, number>;
+};
+type Patch = Partial<FleetState>;
+
+const AXES = [
+  {
+    key: "agreement",
+    title: "Agreement",
+    question: "Do record and host tell the same story?",
+    values: (["differs", "unknown", "checking", "agrees"] satisfies (typeof AGREEMENTS)[number][]).map(
+      (value): AxisValue => ({ axis: "agreement", value }),
+    ),
+  },
+  {
+    key: "nextBackup",
+    title: "Next backup",
+    question: "What will the next run cost?",
+    values: (["blocked", "full", "mixed", "unknown", "incremental"] satisfies (typeof NEXT_BACKUPS)[number][]).map(
+      (value): AxisValue => ({ axis: "nextBackup", value }),
+    ),
+  },
+  {
+    key: "freshness",
+    title: "Observation",
+    question: "How old is what was read?",
+    values: (["offline", "stale", "ageing", "fresh"] satisfies (typeof FRESHNESSES)[number][]).map(
+      (value): AxisValue => ({ axis: "freshness", value }),
+    ),
+  },
+] as const;
+
+/** One group an axis; each value is a switch that filters the list. Pressing the active one takes the filter away. */
+export function CountCards(props: { state: FleetState; counts: Counts | null; onChange: (patch: Patch) => void }) {
+  return (
+    <div className="grid gap-2 lg:grid-cols-[4fr_5fr_4fr]">
+      {AXES.map((axis) => (
+        <fieldset key={axis.key} className="min-w-0 rounded-lg border border-line bg-bg px-1.5 pb-1.5">
+          <legend className="sr-only">{axis.title}</legend>
+          <p aria-hidden className="flex items-baseline gap-2 px-2 pt-2 pb-1 text-xs">
+            <span className="font-medium text-ink">{axis.title}</span>
+            <span className="truncate text-ink-3 max-sm:hidden">{axis.question}</span>
+          </p>
+          <div className="grid grid-cols-2 gap-1 sm:flex">
+            {axis.values.map((value) => (
+              <CountCard
+                key={value.value}
+                value={value}
+                count={props.counts ? (props.counts[axis.key][value.value] ?? 0) : null}
+                isOn={props.state[axis.key] === value.value}
+                onToggle={(isOn) => props.onChange({ [axis.key]: isOn ? value.value : null, cursor: null })}
+              />
+            ))}
+          </div>
+        </fieldset>
+      ))}
+    </div>
+  );
+}
+
+function CountCard(props: {
+  value: AxisValue;
+  count: number | null;
+  isOn: boolean;
+  onToggle: (isOn: boolean) => void;
+}) {
+  const { word, Shape } = describeAxis(props.value);
+  return (
+    <button
+      type="button"
+      aria-pressed={props.isOn}
+      title={word.means}
+      onClick={() => props.onToggle(!props.isOn)}
+      className={cx(
+        "flex min-w-0 flex-1 flex-col items-start rounded-md border px-2 py-1.5 text-left transition-colors hover:bg-hover",
+        props.isOn ? "border-line-strong bg-hover" : "border-transparent",
+      )}
+    >
+      {props.count === null ? (
+        <Skeleton className="my-1 h-5 w-8" />
+      ) : (
+        <span className={cx("text-xl font-semibold tracking-tight", props.count === 0 && "text-ink-3")}>
+          {formatCount(props.count)}
+        </span>
+      )}
+      <span
+        className={cx(
+          "flex max-w-full items-center gap-1 text-xs",
+          props.count === 0 ? "text-ink-3" : TONE_TEXT[word.tone],
+        )}
+      >
+        <Shape size={13} strokeWidth={2.25} aria-hidden className="shrink-0" />
+        <span className="truncate">{word.word}</span>
+      </span>
+    </button>
+  );
+}

@@ -1,0 +1,106 @@
+"use client";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { Link2Off, RotateCw } from "lucide-react";
+import { useQueryStates } from "nuqs";
+import { useMemo } from "react";
+import { useApi } from "#client/api.ts";
+import { useCommands } from "#client/commands.tsx";
+import { useCopy } from "#client/copy.ts";
+import { formatCount, plural } from "#client/format.ts";
+import { toProblemView } from "#client/problem.ts";
+import { engineQueries, toFleetFilter } from "#client/queries.ts";
+import { fleetParsers } from "#client/url-state.ts";
+import { PageHead } from "#components/patterns/page-head.tsx";
+import { SimulatedBanner } from "#components/patterns/simulated-banner.tsx";
+import { ErrorPanel, Notice } from "#components/patterns/state-panel.tsx";
+import { Button } from "#components/ui/button.tsx";
+import { CountCards } from "./count-cards.tsx";
+import { FleetEmpty } from "./fleet-empty.tsx";
+import { FleetFilters } from "./fleet-filters.tsx";
+import { FleetSkeleton } from "./fleet-skeleton.tsx";
+import { FleetTable } from "./fleet-table.tsx";
+import { HostTrouble } from "./host-trouble.tsx";
+import { useFleetEvents } from "./use-fleet-events.ts";
+
+/** The fleet: counts that filter, filters, one row a VM. Everything chosen stands in the address. */
+export function FleetView() {
+  const queries = engineQueries(useApi());
+  const copy = useCopy();
+  const [state, setState] = useQueryStates(fleetParsers, { history: "replace" });
+  const filter = useMemo(() => toFleetFilter(state), [state]);
+  const list = useInfiniteQuery(queries.fleet(filter, state.cursor));
+  const counts = useQuery(queries.fleetCounts(filter));
+  const hosts = useQuery(queries.hosts());
+  const rows = useMemo(() => list.data?.pages.flatMap((page) => page.items) ?? [], [list.data]);
+  useFleetEvents();
+  useCommands([
+    {
+      id: "copy-link",
+      title: "Copy link to this list",
+      group: "Share",
+      key: "y",
+      run: () => copy(window.location.href, "the link"),
+    },
+  ]);
+
+  const total = counts.data?.total ?? list.data?.pages[0]?.total ?? null;
+  return (
+    <>
+      {rows.some((row) => row.simulated) && <SimulatedBanner />}
+      <div className="mx-auto max-w-[100rem] px-3 py-4 sm:px-4">
+        <PageHead title="VMs" detail={total === null ? null : formatCount(total)} />
+        <div className="mt-3 space-y-3">
+          <HostTrouble hosts={hosts.data?.items ?? []} />
+          <CountCards state={state} counts={counts.data?.counts ?? null} onChange={setState} />
+          <FleetFilters state={state} hosts={hosts.data?.items ?? []} onChange={setState} />
+          {state.cursor && (
+            <Notice
+              icon={<Link2Off size={15} aria-hidden />}
+              action={
+                <Button size="sm" onClick={() => setState({ cursor: null })}>
+                  From the start
+                </Button>
+              }
+            >
+              This list begins in the middle of the fleet.
+            </Notice>
+          )}
+          {list.isError && list.data && (
+            <Notice
+              icon={<RotateCw size={15} aria-hidden />}
+              action={
+                <Button size="sm" onClick={() => list.refetch()}>
+                  Try again
+                </Button>
+              }
+            >
+              What is shown is old: {toProblemView(list.error).detail}
+            </Notice>
+          )}
+        </div>
+        <div className="mt-3">
+          {list.isPending ? (
+            <FleetSkeleton />
+          ) : !list.data ? (
+            <ErrorPanel what="The fleet cannot be shown" error={list.error} onRetry={() => list.refetch()} />
+          ) : rows.length === 0 ? (
+            <FleetEmpty state={state} hosts={hosts} onReset={() => setState(null)} />
+          ) : (
+            <FleetTable
+              rows={rows}
+              total={list.data.pages[0]?.total ?? rows.length}
+              hasMore={list.hasNextPage}
+              isLoadingMore={list.isFetchingNextPage}
+              onNeedMore={() => void list.fetchNextPage()}
+              sort={state.sort}
+              onSort={(sort) => setState({ sort, cursor: null })}
+            />
+          )}
+        </div>
+        {list.data && rows.length > 0 && !list.hasNextPage && (
+          <p className="py-4 text-center text-xs text-ink-3">{plural(rows.length, "VM")} shown. That is all of them.</p>
+        )}
+      </div>
+    </>
+  );
+}

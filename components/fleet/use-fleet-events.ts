@@ -1,0 +1,55 @@
+import { type InfiniteData, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
+import { useApi } from "#client/api.ts";
+import { useLiveEvent } from "#client/live.tsx";
+import type { VmRow } from "#contract/engine.ts";
+
+type Page = { items: VmRow[] };
+const GATHER_MS = 1500;
+/** With more changes than this at once, reading the loaded pages again is cheaper than asking for each VM. */
+const READ_ONE_BY_ONE = 12;
+
+/**
+ * Cost grows with what changed: an event makes its own row be read, if it is loaded, and the counts once per burst.
+ * The order of the rows stays as it was read, so that nothing moves under the pointer.
+ */
+export function useFleetEvents(): void {
+  const api = useApi();
+  const queryClient = useQueryClient();
+  const changed = useRef(new Set<string>());
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+
+  const apply = async () => {
+    timer.current = undefined;
+    const ids = changed.current;
+    changed.current = new Set();
+    void queryClient.invalidateQueries({ queryKey: ["vms", "counts"] });
+    const lists = queryClient.getQueriesData<InfiniteData<Page>>({ queryKey: ["vms", "list"], type: "active" });
+    const loaded = new Set(lists.flatMap(([, data]) => data?.pages.flatMap((page) => page.items.map((row) => row.id))));
+    const wanted = [...ids].filter((id) => loaded.has(id));
+    if (wanted.length > READ_ONE_BY_ONE || wanted.length < ids.size) {
+      if (wanted.length > READ_ONE_BY_ONE || lists.some(([, data]) => (data?.pages.length ?? 0) <= 1)) {
+        void queryClient.invalidateQueries({ queryKey: ["vms", "list"] });
+        return;
+      }
+    }
+    const fresh = await Promise.allSettled(wanted.map((vmId) => api.vms.get({ vmId })));
+    const byId = new Map(fresh.flatMap((read) => (read.status === "fulfilled" ? [[read.value.id, read.value]] : [])));
+    queryClient.setQueriesData<InfiniteData<Page>>(
+      { queryKey: ["vms", "list"] },
+      (data) =>
+        data && {
+          ...data,
+          pages: data.pages.map((page) => ({ ...page, items: page.items.map((row) => byId.get(row.id) ?? row) })),
+        },
+    );
+  };
+
+  useLiveEvent((event) => {
+    if (event.type === "host") void queryClient.invalidateQueries({ queryKey: ["hosts"] });
+    if (event.type !== "vm" && event.type !== "job") return;
+    changed.current.add(event.vmId);
+    timer.current ??= setTimeout(() => void apply(), GATHER_MS);
+  });
+  useEffect(() => () => clearTimeout(timer.current), []);
+}

@@ -1,0 +1,87 @@
+import { LoaderCircle } from "lucide-react";
+import Link from "next/link";
+import { memo } from "react";
+import { formatBytes, plural } from "#client/format.ts";
+import { POWER_WORDS } from "#client/words.ts";
+import { AxisBadge, isPast } from "#components/patterns/axis-badge.tsx";
+import { Moment } from "#components/patterns/moment.tsx";
+import { KindChip } from "#components/patterns/severity-mark.tsx";
+import { cx } from "#components/ui/cx.ts";
+import type { VmRow } from "#contract/engine.ts";
+
+/** Columns of a wide list; below that width a row becomes a small card. */
+export const ROW_GRID =
+  "flex flex-wrap items-center gap-x-3 gap-y-1.5 py-2.5 xl:grid xl:grid-cols-[minmax(10rem,1.5fr)_minmax(6rem,0.8fr)_4.5rem_10.5rem_11.5rem_10rem_minmax(12rem,2fr)_3.5rem_3rem_minmax(9.5rem,1fr)] xl:gap-y-0 xl:py-0";
+const CHIPS = 3;
+
+const LAST_BACKUP = { full: "Full", incremental: "Incremental", mixed: "Mixed" } as const;
+
+/** One VM. The name is the link; the whole row leads there for the pointer. */
+export const VmRowView = memo(function VmRowView({ row }: { row: VmRow }) {
+  const past = isPast(row.axes.freshness);
+  return (
+    <>
+      <div role="cell" className="flex min-w-0 basis-full items-center gap-2 xl:basis-auto">
+        <Link
+          href={`/vms/${row.id}`}
+          prefetch={false}
+          data-row-link
+          className="min-w-0 truncate py-0.5 font-medium after:absolute after:inset-0"
+        >
+          {row.name}
+        </Link>
+        {row.job && (
+          <span className="inline-flex items-center gap-1 text-xs text-info">
+            <LoaderCircle size={13} aria-hidden className="animate-turn" /> {row.job.kind}
+          </span>
+        )}
+      </div>
+      <div role="cell" className="min-w-0 truncate text-ink-2">
+        {row.hostName ?? <span className="text-ink-3">No host</span>}
+      </div>
+      <div role="cell" className={cx("text-ink-2", past && "hatched rounded-sm px-1")}>
+        {POWER_WORDS[row.power].word}
+      </div>
+      <div role="cell" className="min-w-0">
+        <AxisBadge axis={{ axis: "agreement", value: row.axes.agreement }} past={past} />
+      </div>
+      <div role="cell" className="min-w-0">
+        <AxisBadge axis={{ axis: "nextBackup", value: row.axes.nextBackup }} past={past} />
+      </div>
+      <div role="cell" className="flex min-w-0 items-center gap-1.5">
+        <AxisBadge axis={{ axis: "freshness", value: row.axes.freshness }} />
+        <span className="relative truncate text-xs text-ink-3">
+          {row.observedAt ? <Moment at={row.observedAt} /> : "never read"}
+        </span>
+      </div>
+      <div role="cell" className="flex min-w-0 flex-wrap gap-1 overflow-hidden xl:h-6">
+        {row.kinds.slice(0, CHIPS).map((kind) => (
+          <KindChip key={kind.kind} {...kind} />
+        ))}
+        {row.kinds.length > CHIPS && (
+          <span className="inline-flex h-6 items-center text-xs text-ink-3">+{row.kinds.length - CHIPS} kinds</span>
+        )}
+      </div>
+      <div role="cell" className="text-right max-xl:text-left">
+        {row.checkpoints}
+        <span className="text-ink-3 xl:sr-only"> checkpoints</span>
+      </div>
+      <div role="cell" className="text-right max-xl:text-left">
+        {row.disks}
+        <span className="text-ink-3 xl:sr-only"> {plural(row.disks, "disk").split(" ")[1]}</span>
+      </div>
+      <div role="cell" className="min-w-0 truncate text-ink-2">
+        {row.lastBackup ? (
+          <>
+            {LAST_BACKUP[row.lastBackup.kind]}
+            {row.lastBackup.bytes !== null && ` ${formatBytes(row.lastBackup.bytes)}`}
+            {", "}
+            <Moment at={row.lastBackup.at} className="text-ink-3" />
+          </>
+        ) : (
+          <span className="text-ink-3">No backup yet</span>
+        )}
+      </div>
+    </>
+  );
+});

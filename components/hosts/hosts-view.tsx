@@ -1,0 +1,136 @@
+"use client";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { RefreshCw, ServerOff } from "lucide-react";
+import Link from "next/link";
+import { toast } from "sonner";
+import { useApi } from "#client/api.ts";
+import { formatAge, formatCount, plural } from "#client/format.ts";
+import { useLiveEvent } from "#client/live.tsx";
+import { toProblemView } from "#client/problem.ts";
+import { engineQueries } from "#client/queries.ts";
+import { HostError } from "#components/patterns/host-error.tsx";
+import { Moment } from "#components/patterns/moment.tsx";
+import { PageHead } from "#components/patterns/page-head.tsx";
+import { SimulatedBanner } from "#components/patterns/simulated-banner.tsx";
+import { EmptyPanel, ErrorPanel } from "#components/patterns/state-panel.tsx";
+import { Button } from "#components/ui/button.tsx";
+import { Skeleton } from "#components/ui/skeleton.tsx";
+import type { Host } from "#contract/engine.ts";
+import { HostState } from "./host-state.tsx";
+
+/** Clocks further apart than this make times of host and engine hard to compare. */
+const SKEW_WORTH_SAYING_MS = 2000;
+
+/** Hosts: last contact, versions, what each can do, what is switched off and why. */
+export function HostsView() {
+  const queries = engineQueries(useApi());
+  const queryClient = useQueryClient();
+  const hosts = useQuery(queries.hosts());
+  useLiveEvent((event) => {
+    if (event.type === "host") void queryClient.invalidateQueries({ queryKey: ["hosts"] });
+  });
+  const items = hosts.data?.items ?? [];
+  return (
+    <>
+      {items.some((host) => host.kind === "simulated") && <SimulatedBanner />}
+      <div className="mx-auto max-w-6xl px-3 py-4 sm:px-4">
+        <PageHead title="Hosts" detail={hosts.data ? formatCount(hosts.data.total) : null} />
+        <div className="mt-3 space-y-3">
+          {hosts.isPending ? (
+            <div aria-busy="true">
+              <span className="sr-only">Loading hosts</span>
+              <Skeleton className="h-36 w-full" />
+            </div>
+          ) : !hosts.data ? (
+            <ErrorPanel what="Hosts cannot be shown" error={hosts.error} onRetry={() => hosts.refetch()} />
+          ) : items.length === 0 ? (
+            <EmptyPanel icon={<ServerOff size={28} strokeWidth={1.5} aria-hidden />} title="No host is configured">
+              Start an agent on a libvirt host, then name the host in the file that DRIFTLINE_CONFIG points to.
+            </EmptyPanel>
+          ) : (
+            items.map((host) => <HostCard key={host.id} host={host} />)
+          )}
+        </div>
+      </div>
+    </>
+  );
+}
+
+function HostCard({ host }: { host: Host }) {
+  const api = useApi();
+  const queryClient = useQueryClient();
+  const observe = useMutation({
+    mutationFn: () => api.hosts.observe({ hostId: host.id }),
+    onSuccess: (read) => {
+      toast(
+        `${host.name}: ${plural(read.observed, "VM")} read, ${read.unchanged} unchanged${read.failed ? `, ${read.failed} could not be read` : ""}`,
+      );
+      void queryClient.invalidateQueries();
+    },
+    onError: (error) => toast.error(`${host.name} could not be read: ${toProblemView(error).detail}`),
+  });
+  const isQuiet = host.state === "offline" || host.state === "never";
+  const facts: [string, string][] = [
+    ["libvirt", host.libvirtVersion ?? "cannot tell"],
+    ["QEMU", host.qemuVersion ?? "cannot tell"],
+    ["agent", host.agentVersion ?? "cannot tell"],
+    ["clock", host.clockSkewMs === null ? "cannot tell" : skewText(host.clockSkewMs)],
+  ];
+  return (
+    <article className="rounded-lg border border-line" data-host={host.name}>
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-2 border-b border-line px-4 py-2.5">
+        <h2 className="text-base font-semibold">{host.name}</h2>
+        <HostState state={host.state} />
+        <span className="text-ink-3">
+          {host.lastContactAt ? (
+            <>
+              last contact <Moment at={host.lastContactAt} />
+            </>
+          ) : (
+            "never reached"
+          )}
+        </span>
+        <div className="ml-auto flex gap-2">
+          <Button size="sm" asChild>
+            <Link href={`/vms?host=${host.id}`}>{plural(host.vms, "VM")}</Link>
+          </Button>
+          <Button size="sm" disabled={observe.isPending} onClick={() => observe.mutate()}>
+            <RefreshCw size={14} aria-hidden className={observe.isPending ? "animate-turn" : undefined} />
+            {observe.isPending ? "Reading…" : "Observe now"}
+          </Button>
+        </div>
+      </div>
+      {host.error && (
+        <div className="hatched border-b border-line px-4 py-3">
+          <HostError error={host.error} />
+        </div>
+      )}
+      <dl className={`flex flex-wrap gap-x-8 gap-y-2 px-4 py-3 ${isQuiet ? "hatched" : ""}`}>
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt className="text-xs text-ink-3">{name}</dt>
+            <dd className="font-mono text-xs">{value}</dd>
+          </div>
+        ))}
+        <div className="min-w-0">
+          <dt className="text-xs text-ink-3">address</dt>
+          <dd className="font-mono text-xs break-all">{host.url}</dd>
+        </div>
+      </dl>
+      {host.switchedOff.length > 0 && (
+        <ul className="border-t border-line px-4 py-2.5">
+          {host.switchedOff.map(({ what, why }) => (
+            <li key={what}>
+              <span className="font-medium">{what} is switched off.</span> <span className="text-ink-2">{why}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </article>
+  );
+}
+
+function skewText(skewMs: number): string {
+  if (Math.abs(skewMs) < SKEW_WORTH_SAYING_MS) return "in step";
+  return `${formatAge(Math.abs(skewMs))} ${skewMs > 0 ? "ahead" : "behind"}`;
+}

@@ -1,0 +1,128 @@
+import {
+  CircleCheck,
+  CircleDashed,
+  CircleDot,
+  CircleQuestionMark,
+  ClockAlert,
+  Contrast,
+  Database,
+  EqualNot,
+  LoaderCircle,
+  type LucideIcon,
+  OctagonX,
+  Unplug,
+  Zap,
+} from "lucide-react";
+import type { Agreement, Freshness, NextBackup } from "#chain/model.ts";
+import { AGREEMENT_WORDS, FRESHNESS_WORDS, NEXT_BACKUP_WORDS, type Tone, type Word } from "#client/words.ts";
+import { cx } from "#components/ui/cx.ts";
+
+const AGREEMENT_SHAPES: Record<Agreement, LucideIcon> = {
+  agrees: CircleCheck,
+  differs: EqualNot,
+  unknown: CircleQuestionMark,
+  checking: LoaderCircle,
+};
+const NEXT_BACKUP_SHAPES: Record<NextBackup, LucideIcon> = {
+  incremental: Zap,
+  mixed: Contrast,
+  full: Database,
+  blocked: OctagonX,
+  unknown: CircleQuestionMark,
+};
+const FRESHNESS_SHAPES: Record<Freshness, LucideIcon> = {
+  fresh: CircleDot,
+  ageing: ClockAlert,
+  stale: CircleDashed,
+  offline: Unplug,
+};
+
+export const TONE_TEXT: Record<Tone, string> = {
+  ok: "text-ok",
+  warn: "text-warn",
+  bad: "text-bad",
+  info: "text-info",
+  mute: "text-ink-2",
+};
+const TONE_PILL: Record<Tone, string> = {
+  ok: "bg-ok-bg",
+  warn: "bg-warn-bg",
+  bad: "bg-bad-bg",
+  info: "bg-info-bg",
+  mute: "bg-surface",
+};
+
+export type AxisValue =
+  | { axis: "agreement"; value: Agreement }
+  | { axis: "nextBackup"; value: NextBackup }
+  | { axis: "freshness"; value: Freshness };
+
+/** The word and the shape of a value on its axis. */
+export function describeAxis(axis: AxisValue): { word: Word; Shape: LucideIcon } {
+  switch (axis.axis) {
+    case "agreement":
+      return { word: AGREEMENT_WORDS[axis.value], Shape: AGREEMENT_SHAPES[axis.value] };
+    case "nextBackup":
+      return { word: NEXT_BACKUP_WORDS[axis.value], Shape: NEXT_BACKUP_SHAPES[axis.value] };
+    case "freshness":
+      return { word: FRESHNESS_WORDS[axis.value], Shape: FRESHNESS_SHAPES[axis.value] };
+  }
+}
+
+/** An observation this old says nothing about now. */
+export const isPast = (freshness: Freshness): boolean => freshness === "stale" || freshness === "offline";
+
+/**
+ * One value of one axis: shape, word, letter and colour together.
+ * `past`: the observation is stale or its host offline. Then it says "Cannot tell", hatched, and names the last known value.
+ */
+export function AxisBadge({
+  axis,
+  past = false,
+  pill = false,
+  compact = false,
+}: {
+  axis: AxisValue;
+  past?: boolean;
+  pill?: boolean;
+  compact?: boolean;
+}) {
+  const known = describeAxis(axis);
+  const isHatched = past || (axis.axis === "freshness" && isPast(axis.value));
+  const last = past && axis.value !== "unknown" ? known.word.word : null;
+  const shown = past && axis.axis !== "freshness" ? describeAxis({ axis: "agreement", value: "unknown" }) : known;
+  const tone = isHatched ? "mute" : shown.word.tone;
+  return (
+    <span
+      data-axis={axis.axis}
+      data-value={axis.value}
+      data-tone={tone}
+      title={last ? `Last known: ${last}. ${shown.word.means}` : shown.word.means}
+      className={cx(
+        "inline-flex max-w-full items-center gap-1.5 rounded-md whitespace-nowrap",
+        TONE_TEXT[tone],
+        pill && `h-7 border border-line px-2 font-medium ${TONE_PILL[tone]}`,
+        isHatched && "hatched",
+        isHatched && !pill && "px-1",
+      )}
+    >
+      <shown.Shape
+        size={15}
+        strokeWidth={2}
+        aria-hidden
+        className={cx("shrink-0", axis.value === "checking" && "animate-turn")}
+      />
+      {compact ? (
+        <>
+          <span aria-hidden className="font-mono text-xs font-medium">
+            {shown.word.letter}
+          </span>
+          <span className="sr-only">{shown.word.word}</span>
+        </>
+      ) : (
+        <span className="truncate">{shown.word.word}</span>
+      )}
+      {last && <span className="truncate text-xs text-ink-3">was {last.toLowerCase()}</span>}
+    </span>
+  );
+}

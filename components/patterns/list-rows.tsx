@@ -1,0 +1,72 @@
+"use client";
+import type { InfiniteData, UseInfiniteQueryResult } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import { Button } from "#components/ui/button.tsx";
+import { Skeleton } from "#components/ui/skeleton.tsx";
+import { ErrorPanel } from "./state-panel.tsx";
+
+export type Column<T> = { title: string; cell: (item: T) => ReactNode };
+type Page<T> = { items: T[]; nextCursor: string | null; total: number };
+
+/** A plain table over a paged list, with its loading, error and empty states. Below 768 px each row is a block. */
+export function ListRows<T>(props: {
+  query: UseInfiniteQueryResult<InfiniteData<Page<T>>>;
+  label: string;
+  columns: readonly Column<T>[];
+  keyOf: (item: T) => string;
+  empty: ReactNode;
+}) {
+  const { query, label, columns } = props;
+  if (query.isPending) {
+    return (
+      <div aria-busy="true" className="mt-3 space-y-px">
+        <span className="sr-only">Loading {label.toLowerCase()}</span>
+        <Skeleton className="h-8 w-full" />
+        <Skeleton className="h-40 w-full" />
+      </div>
+    );
+  }
+  if (!query.data) {
+    return <ErrorPanel what={`${label} cannot be shown`} error={query.error} onRetry={() => query.refetch()} />;
+  }
+  const items = query.data.pages.flatMap((page) => page.items);
+  if (items.length === 0) return props.empty;
+  return (
+    <>
+      <div className="mt-3 overflow-x-auto rounded-lg border border-line">
+        <table aria-label={label} className="w-full border-collapse text-left">
+          <thead className="bg-surface text-xs text-ink-3 max-md:sr-only">
+            <tr>
+              {columns.map((column) => (
+                <th key={column.title} scope="col" className="h-8 px-3 font-medium">
+                  {column.title}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {items.map((item) => (
+              <tr
+                key={props.keyOf(item)}
+                className="border-t border-line align-top hover:bg-hover max-md:block max-md:py-2"
+              >
+                {columns.map((column) => (
+                  <td key={column.title} className="px-3 py-2 break-words max-md:block max-md:py-0.5">
+                    {column.cell(item)}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {query.hasNextPage && (
+        <div className="py-3 text-center">
+          <Button onClick={() => query.fetchNextPage()} disabled={query.isFetchingNextPage}>
+            {query.isFetchingNextPage ? "Loading…" : "Show more"}
+          </Button>
+        </div>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,42 @@
+import { Database, Diamond, Info, type LucideIcon, OctagonX, TriangleAlert } from "lucide-react";
+import type { FindingKind, Severity } from "#chain/model.ts";
+import { KIND_TITLES, SEVERITY_WORDS } from "#client/words.ts";
+import { cx } from "#components/ui/cx.ts";
+import { TONE_TEXT } from "./axis-badge.tsx";
+
+const SHAPES: Record<Severity, LucideIcon> = {
+  loss: TriangleAlert,
+  block: OctagonX,
+  full: Database,
+  waste: Diamond,
+  note: Info,
+};
+
+/** How much a finding matters: shape and colour, with the word unless `bare`. */
+export function SeverityMark({ severity, bare = false }: { severity: Severity; bare?: boolean }) {
+  const { word, tone, means } = SEVERITY_WORDS[severity];
+  const Shape = SHAPES[severity];
+  return (
+    <span
+      title={means}
+      className={cx("inline-flex items-center gap-1.5 whitespace-nowrap font-medium", TONE_TEXT[tone])}
+    >
+      <Shape size={15} strokeWidth={2} aria-hidden className="shrink-0" />
+      <span className={bare ? "sr-only" : undefined}>{word}</span>
+    </span>
+  );
+}
+
+/** A finding kind as a chip: the API's own word, its severity as a shape, how often. */
+export function KindChip({ kind, severity, count }: { kind: FindingKind; severity: Severity; count: number }) {
+  return (
+    <span
+      title={KIND_TITLES[kind]}
+      className="inline-flex h-6 items-center gap-1 rounded-sm border border-line bg-surface px-1.5 font-mono text-xs whitespace-nowrap text-ink-2"
+    >
+      <SeverityMark severity={severity} bare />
+      {kind}
+      {count > 1 && <span className="text-ink-3">×{count}</span>}
+    </span>
+  );
+}

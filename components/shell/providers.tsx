@@ -1,0 +1,54 @@
+"use client";
+import type { AnyContractRouter } from "@orpc/contract";
+import { QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { NuqsAdapter } from "nuqs/adapters/next/app";
+import { Tooltip } from "radix-ui";
+import { type ReactNode, useState } from "react";
+import { Toaster } from "sonner";
+import { AnnounceProvider } from "#client/announce.tsx";
+import { ApiProvider, createBrowserApi } from "#client/api.ts";
+import { CommandProvider } from "#client/commands.tsx";
+import { LiveProvider } from "#client/live.tsx";
+import { shouldRetry, toProblemView } from "#client/problem.ts";
+
+/** A session that ended while the page was open: go and sign in, and come back here. */
+function leaveWhenSignedOut(error: unknown): void {
+  if (toProblemView(error).code !== "unauthenticated") return;
+  const here = `${window.location.pathname}${window.location.search}`;
+  window.location.assign(`/sign-in?next=${encodeURIComponent(here)}`);
+}
+
+const createQueryClient = () =>
+  new QueryClient({
+    queryCache: new QueryCache({ onError: leaveWhenSignedOut }),
+    defaultOptions: {
+      queries: { retry: shouldRetry, refetchOnWindowFocus: false, refetchIntervalInBackground: false },
+    },
+  });
+
+/** Everything that the signed-in screens share. `routes`: the API's methods and paths, from the server. */
+export function Providers({ routes, children }: { routes: AnyContractRouter; children: ReactNode }) {
+  const [queryClient] = useState(createQueryClient);
+  const [api] = useState(() => createBrowserApi(routes));
+  return (
+    <QueryClientProvider client={queryClient}>
+      <NuqsAdapter>
+        <ApiProvider value={api}>
+          <AnnounceProvider>
+            <LiveProvider>
+              <CommandProvider>
+                <Tooltip.Provider delayDuration={350} skipDelayDuration={200}>
+                  {children}
+                </Tooltip.Provider>
+              </CommandProvider>
+            </LiveProvider>
+          </AnnounceProvider>
+        </ApiProvider>
+      </NuqsAdapter>
+      <Toaster
+        position="bottom-right"
+        toastOptions={{ className: "!bg-raised !text-ink !border-line !text-sm !rounded-md !font-sans" }}
+      />
+    </QueryClientProvider>
+  );
+}

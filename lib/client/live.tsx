@@ -1,0 +1,118 @@
+"use client";
+import { useQueryClient } from "@tanstack/react-query";
+import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from "react";
+import type { EngineEvent } from "#contract/engine.ts";
+
+/** `paused`: the tab is hidden, nothing is read until somebody looks. */
+export type LiveState = "connecting" | "connected" | "reconnecting" | "offline" | "paused";
+type Listener = (event: EngineEvent) => void;
+type Live = { state: LiveState; since: number; subscribe: (listener: Listener) => () => void };
+
+const LiveContext = createContext<Live>({ state: "connecting", since: 0, subscribe: () => () => {} });
+const FIRST_RETRY_MS = 1000;
+const LONGEST_RETRY_MS = 30_000;
+/** The server sends a heartbeat well within this time; silence means a dead connection that TCP has not noticed. */
+const SILENCE_MS = 45_000;
+
+const parseEvent = (data: string): EngineEvent | null => {
+  try {
+    return JSON.parse(data) as EngineEvent;
+  } catch {
+    return null;
+  }
+};
+
+/** The state of the event stream; `useLiveEvent` listens to what it brings. */
+export function useLive(): Live {
+  return useContext(LiveContext);
+}
+
+/** Calls `listener` for each event while the component is mounted. */
+export function useLiveEvent(listener: Listener): void {
+  const { subscribe } = useLive();
+  const latest = useRef(listener);
+  useEffect(() => {
+    latest.current = listener;
+  });
+  useEffect(() => subscribe((event) => latest.current(event)), [subscribe]);
+}
+
+/** Keeps one event stream open while the tab is visible and online; after a gap everything shown is read again. */
+export function LiveProvider({ children }: { children: ReactNode }) {
+  const queryClient = useQueryClient();
+  const listeners = useRef(new Set<Listener>());
+  const [status, setStatus] = useState<{ state: LiveState; since: number }>({ state: "connecting", since: 0 });
+  const [subscribe] = useState(() => (listener: Listener) => {
+    listeners.current.add(listener);
+    return () => void listeners.current.delete(listener);
+  });
+
+  useEffect(() => {
+    let source: EventSource | null = null;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let silence: ReturnType<typeof setTimeout> | undefined;
+    let retryMs = FIRST_RETRY_MS;
+    let hadGap = false;
+
+    const enter = (state: LiveState) => setStatus((old) => (old.state === state ? old : { state, since: Date.now() }));
+    const close = () => {
+      clearTimeout(timer);
+      clearTimeout(silence);
+      source?.close();
+      source = null;
+    };
+    const retry = () => {
+      close();
+      hadGap = true;
+      enter("reconnecting");
+      timer = setTimeout(open, retryMs * (0.75 + Math.random() / 2));
+      retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS);
+    };
+    const heard = () => {
+      clearTimeout(silence);
+      silence = setTimeout(retry, SILENCE_MS);
+    };
+    function open() {
+      close();
+      source = new EventSource("/api/v1/events");
+      source.onopen = () => {
+        retryMs = FIRST_RETRY_MS;
+        heard();
+        enter("connected");
+        if (hadGap) void queryClient.invalidateQueries();
+        hadGap = false;
+      };
+      source.onerror = retry;
+      source.onmessage = (message) => {
+        heard();
+        const event = parseEvent(message.data);
+        if (event) for (const listener of listeners.current) listener(event);
+      };
+    }
+    const decide = () => {
+      if (!navigator.onLine) {
+        hadGap = true;
+        close();
+        enter("offline");
+      } else if (document.visibilityState === "hidden") {
+        hadGap = true;
+        close();
+        enter("paused");
+      } else if (!source) {
+        open();
+      }
+    };
+    decide();
+    window.addEventListener("online", decide);
+    window.addEventListener("offline", decide);
+    document.addEventListener("visibilitychange", decide);
+    return () => {
+      close();
+      window.removeEventListener("online", decide);
+      window.removeEventListener("offline", decide);
+      document.removeEventListener("visibilitychange", decide);
+    };
+  }, [queryClient]);
+
+  return <LiveContext value={{ ...status, subscribe }}>{children}</LiveContext>;
+}
