@@ -1,0 +1,117 @@
+import { and, asc, eq, gt, inArray, notInArray, sql } from "drizzle-orm";
+import type { ObserveError } from "../chain/model.ts";
+import { isoOrNull, type Reader, type Tx } from "./client.ts";
+import { hosts, vmPresence, vms } from "./schema/index.ts";
+
+export type HostRow = Awaited<ReturnType<typeof listHosts>>["items"][number];
+export type HostFacts = Partial<
+  Pick<
+    typeof hosts.$inferInsert,
+    "kind" | "libvirtVersion" | "qemuVersion" | "agentVersion" | "clockSkewMs" | "capabilities" | "switchedOff"
+  >
+>;
+
+/** Makes the table say what the configuration says. Returns what changed, in words; nothing when nothing did. */
+export async function applyHosts(tx: Tx, wanted: { name: string; url: string }[]): Promise<string[]> {
+  const changes: string[] = [];
+  for (const host of wanted) {
+    const [found] = await tx.select().from(hosts).where(eq(hosts.name, host.name));
+    if (!found) {
+      await tx.insert(hosts).values(host);
+      changes.push(`host ${host.name} added`);
+    } else if (found.url !== host.url || !found.configured) {
+      await tx.update(hosts).set({ url: host.url, configured: true }).where(eq(hosts.id, found.id));
+      changes.push(`host ${host.name} changed`);
+    }
+  }
+  const names = wanted.map((host) => host.name);
+  const gone = await tx
+    .update(hosts)
+    .set({ configured: false, state: "offline" })
+    .where(and(eq(hosts.configured, true), names.length > 0 ? notInArray(hosts.name, names) : undefined))
+    .returning({ name: hosts.name });
+  return [...changes, ...gone.map((host) => `host ${host.name} taken out`)];
+}
+
+const vmsOn = sql<number>`(select count(*)::int from ${vms} where ${vms.hostId} = ${hosts.id})`;
+const shape = (row: typeof hosts.$inferSelect & { vms: number }) => ({
+  ...row,
+  lastContactAt: isoOrNull(row.lastContactAt),
+  lastSweepAt: isoOrNull(row.lastSweepAt),
+});
+const columns = {
+  id: hosts.id,
+  name: hosts.name,
+  url: hosts.url,
+  kind: hosts.kind,
+  state: hosts.state,
+  configured: hosts.configured,
+  lastContactAt: hosts.lastContactAt,
+  lastSweepAt: hosts.lastSweepAt,
+  error: hosts.error,
+  libvirtVersion: hosts.libvirtVersion,
+  qemuVersion: hosts.qemuVersion,
+  agentVersion: hosts.agentVersion,
+  clockSkewMs: hosts.clockSkewMs,
+  capabilities: hosts.capabilities,
+  switchedOff: hosts.switchedOff,
+  createdAt: hosts.createdAt,
+  vms: vmsOn,
+};
+
+/** Configured hosts by name; `after` is the last name of the page before. */
+export async function listHosts(db: Reader, query: { after: string | null; limit: number }) {
+  const rows = await db
+    .select(columns)
+    .from(hosts)
+    .where(and(eq(hosts.configured, true), query.after === null ? undefined : gt(hosts.name, query.after)))
+    .orderBy(asc(hosts.name))
+    .limit(query.limit + 1);
+  const [count] = await db.select({ n: sql<number>`count(*)::int` }).from(hosts).where(eq(hosts.configured, true));
+  return { items: rows.slice(0, query.limit).map(shape), more: rows.length > query.limit, total: count?.n ?? 0 };
+}
+
+export async function getHost(db: Reader, hostId: string): Promise<HostRow | null> {
+  const [row] = await db.select(columns).from(hosts).where(eq(hosts.id, hostId));
+  return row ? shape(row) : null;
+}
+
+/** The host answered. */
+export async function markContact(
+  db: Reader,
+  hostId: string,
+  facts: HostFacts & { state: "online" | "degraded"; error: ObserveError | null },
+) {
+  await db
+    .update(hosts)
+    .set({ ...facts, lastContactAt: new Date() })
+    .where(eq(hosts.id, hostId));
+}
+
+export async function markSwept(db: Reader, hostId: string, at: Date) {
+  await db.update(hosts).set({ lastSweepAt: at, lastContactAt: at }).where(eq(hosts.id, hostId));
+}
+
+/** The host did not answer. What was read before stays. Returns whether it was not known to be offline yet. */
+export async function markOffline(db: Reader, hostId: string, error: ObserveError): Promise<boolean> {
+  const [before] = await db.select({ state: hosts.state }).from(hosts).where(eq(hosts.id, hostId));
+  await db.update(hosts).set({ state: "offline", error }).where(eq(hosts.id, hostId));
+  return before?.state !== "offline";
+}
+
+/** What the caller has of each VM on a host, for an observe that skips what did not change: `digest:countsDigest`. */
+export async function knownDigests(db: Reader, hostId: string, vmIds?: string[]): Promise<Record<string, string>> {
+  const rows = await db
+    .select({ vmId: vmPresence.vmId, digest: vmPresence.digest, counts: vmPresence.countsDigest })
+    .from(vmPresence)
+    .where(
+      and(
+        eq(vmPresence.hostId, hostId),
+        sql`${vmPresence.digest} is not null and ${vmPresence.error} is null and ${vmPresence.power} <> 'absent'`,
+        vmIds ? inArray(vmPresence.vmId, vmIds) : undefined,
+      ),
+    );
+  return Object.fromEntries(
+    rows.map((row) => [row.vmId, row.counts ? `${row.digest}:${row.counts}` : (row.digest ?? "")]),
+  );
+}

@@ -1,0 +1,15 @@
+/** Everything that the engine may ask of the database. The ORM stays behind it. */
+export * from "./audit.ts";
+export * from "./auth-adapter.ts";
+export * from "./client.ts";
+export * from "./events.ts";
+export * from "./findings.ts";
+export * from "./fleet.ts";
+export * from "./hosts.ts";
+export * from "./leadership.ts";
+export * from "./migrate.ts";
+export * from "./observed.ts";
+export * from "./people.ts";
+export * from "./record.ts";
+export * from "./vms.ts";
+export * from "./work.ts";

@@ -1,0 +1,179 @@
+/** Disks, dirty counts and image identities as they were observed, and what can be trusted of them. */
+import { and, asc, desc, eq, lt, sql } from "drizzle-orm";
+import type { DirtyCount, DirtySample, DiskObservation, ImageIdentity } from "../chain/model.ts";
+import { iso, type Reader, type Tx } from "./client.ts";
+import { dirtyPeaks, dirtySamples, disks, identitySamples } from "./schema/index.ts";
+
+/** Brings the disks up to what a host shows. New targets get a row; those that are gone keep theirs. */
+export async function saveDisks(
+  tx: Tx,
+  vmId: string,
+  at: Date,
+  observed: DiskObservation[],
+): Promise<Map<string, string>> {
+  if (observed.length > 0) {
+    await tx
+      .insert(disks)
+      .values(
+        observed.map((disk) => ({
+          vmId,
+          target: disk.target,
+          source: disk.source,
+          format: disk.format,
+          virtualSize: disk.virtualSize,
+          firstSeenAt: at,
+          lastSeenAt: at,
+        })),
+      )
+      .onConflictDoUpdate({
+        target: [disks.vmId, disks.target],
+        set: {
+          source: sql`excluded.source`,
+          format: sql`excluded.format`,
+          virtualSize: sql`coalesce(excluded.virtual_size, ${disks.virtualSize})`,
+          lastSeenAt: sql`excluded.last_seen_at`,
+        },
+      });
+  }
+  const rows = await tx.select({ id: disks.id, target: disks.target }).from(disks).where(eq(disks.vmId, vmId));
+  return new Map(rows.map((row) => [row.target, row.id]));
+}
+
+const same = (a: ImageIdentity | null | undefined, b: ImageIdentity): boolean =>
+  !!a && a.path === b.path && a.device === b.device && a.inode === b.inode && a.size === b.size;
+
+/** One row in the identity series when the newest one of this disk on this host says something else. */
+export async function saveIdentitySample(
+  tx: Tx,
+  sample: { vmId: string; diskId: string; hostId: string; identity: ImageIdentity; at: Date },
+) {
+  const [last] = await tx
+    .select({ identity: identitySamples.identity })
+    .from(identitySamples)
+    .where(and(eq(identitySamples.diskId, sample.diskId), eq(identitySamples.hostId, sample.hostId)))
+    .orderBy(desc(identitySamples.id))
+    .limit(1);
+  if (!same(last?.identity, sample.identity)) await tx.insert(identitySamples).values(sample);
+}
+
+/** Takes an identity as the disk's own: it was proven, or is the first. Ends a proof of a move. */
+export async function acceptIdentity(tx: Tx, diskId: string, hostId: string, identity: ImageIdentity): Promise<void> {
+  await tx.update(disks).set({ identity, identityHostId: hostId, moveProvenAt: null }).where(eq(disks.id, diskId));
+}
+
+/** A block job or a migration was seen while the VM ran: its disks may have moved with their bitmaps. */
+export async function proveMove(tx: Reader, vmId: string, at: Date): Promise<void> {
+  await tx.update(disks).set({ moveProvenAt: at }).where(eq(disks.vmId, vmId));
+}
+
+const keyOf = (count: { target: string; bitmap: string; layerPath: string }) =>
+  JSON.stringify([count.target, count.bitmap, count.layerPath]);
+
+/** The highest counts that could be trusted so far, one per disk, bitmap and layer. */
+export async function readPeaks(db: Reader, vmId: string): Promise<DirtySample[]> {
+  const rows = await db
+    .select({ peak: dirtyPeaks, target: disks.target })
+    .from(dirtyPeaks)
+    .innerJoin(disks, eq(disks.id, dirtyPeaks.diskId))
+    .where(eq(dirtyPeaks.vmId, vmId))
+    .orderBy(asc(disks.target), asc(dirtyPeaks.bitmap), asc(dirtyPeaks.layerPath));
+  return rows.map(({ peak, target }) => ({
+    target,
+    bitmap: peak.bitmap,
+    layerPath: peak.layerPath,
+    dirtyBytes: peak.dirtyBytes,
+    granularity: peak.granularity,
+    at: iso(peak.at),
+    runtimeId: peak.runtimeId,
+  }));
+}
+
+/** Raises the peaks to these counts. A different granularity starts a new one: such counts do not compare. */
+export async function raisePeaks(
+  tx: Tx,
+  vmId: string,
+  diskIds: Map<string, string>,
+  counts: DirtyCount[],
+  at: Date,
+  runtimeId: string | null,
+): Promise<void> {
+  const rows = [...new Map(counts.map((count) => [keyOf(count), count])).values()].flatMap((count) => {
+    const diskId = diskIds.get(count.target);
+    const { bitmap, layerPath, dirtyBytes, granularity } = count;
+    return diskId ? [{ vmId, diskId, bitmap, layerPath, dirtyBytes, granularity, runtimeId, at }] : [];
+  });
+  if (rows.length === 0) return;
+  await tx
+    .insert(dirtyPeaks)
+    .values(rows)
+    .onConflictDoUpdate({
+      target: [dirtyPeaks.diskId, dirtyPeaks.bitmap, dirtyPeaks.layerPath],
+      set: {
+        dirtyBytes: sql`excluded.dirty_bytes`,
+        granularity: sql`excluded.granularity`,
+        runtimeId: sql`excluded.runtime_id`,
+        at: sql`excluded.at`,
+      },
+      setWhere: sql`excluded.granularity <> ${dirtyPeaks.granularity} or excluded.dirty_bytes > ${dirtyPeaks.dirtyBytes}`,
+    });
+}
+
+/** Adds to the series what differs from the counts known before. */
+export async function saveSamples(
+  tx: Tx,
+  vmId: string,
+  diskIds: Map<string, string>,
+  before: DirtyCount[],
+  counts: DirtyCount[],
+  at: Date,
+  runtimeId: string | null,
+): Promise<number> {
+  const known = new Map(before.map((count) => [keyOf(count), count]));
+  const rows = counts.flatMap((count) => {
+    const last = known.get(keyOf(count));
+    const diskId = diskIds.get(count.target);
+    if (!diskId || (last && last.dirtyBytes === count.dirtyBytes && last.granularity === count.granularity)) return [];
+    const { bitmap, layerPath, dirtyBytes, granularity } = count;
+    return [{ vmId, diskId, bitmap, layerPath, dirtyBytes, granularity, runtimeId, at }];
+  });
+  for (let i = 0; i < rows.length; i += 2_000) await tx.insert(dirtySamples).values(rows.slice(i, i + 2_000));
+  return rows.length;
+}
+
+/** The series of one VM, newest first; `before` is the id of the last row of the page before. */
+export async function listSamples(
+  db: Reader,
+  query: { vmId: string; disk?: string; bitmap?: string; before: number | null; limit: number },
+) {
+  const filters = and(
+    eq(dirtySamples.vmId, query.vmId),
+    query.disk === undefined ? undefined : eq(disks.target, query.disk),
+    query.bitmap === undefined ? undefined : eq(dirtySamples.bitmap, query.bitmap),
+  );
+  const rows = await db
+    .select({ sample: dirtySamples, target: disks.target })
+    .from(dirtySamples)
+    .innerJoin(disks, eq(disks.id, dirtySamples.diskId))
+    .where(and(filters, query.before === null ? undefined : lt(dirtySamples.id, query.before)))
+    .orderBy(desc(dirtySamples.id))
+    .limit(query.limit + 1);
+  const [count] = await db
+    .select({ n: sql<number>`count(*)::int` })
+    .from(dirtySamples)
+    .innerJoin(disks, eq(disks.id, dirtySamples.diskId))
+    .where(filters);
+  return {
+    items: rows.slice(0, query.limit).map(({ sample, target }) => ({
+      id: sample.id,
+      disk: target,
+      bitmap: sample.bitmap,
+      layer: sample.layerPath,
+      at: iso(sample.at),
+      dirtyBytes: sample.dirtyBytes,
+      granularity: sample.granularity,
+      runtimeId: sample.runtimeId,
+    })),
+    more: rows.length > query.limit,
+    total: count?.n ?? 0,
+  };
+}

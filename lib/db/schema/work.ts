@@ -1,0 +1,145 @@
+import {
+  bigint,
+  boolean,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  unique,
+  uuid,
+} from "drizzle-orm/pg-core";
+import { at, oneOf } from "./columns.ts";
+import { vms } from "./vms.ts";
+
+export const PLAN_INTENTS = ["redefine", "heal", "adopt", "prune", "remove", "backup", "repair-record"] as const;
+export const PLAN_STATES = ["ready", "applied", "expired", "out-of-date"] as const;
+export const JOB_STATES = ["queued", "running", "succeeded", "failed", "cancelled", "lost"] as const;
+export const STEP_STATES = ["queued", "running", "succeeded", "failed", "skipped"] as const;
+
+export type PlanBasis = {
+  recordRevision: number;
+  observationDigest: string | null;
+  observedAt: string | null;
+  hostId: string | null;
+  runtimeId: string | null;
+};
+export type PlanStep = { n: number; verb: string; subject: string; call: string; reversible: boolean };
+
+/** What would be done, computed from a basis; a value that stays readable for ever. */
+export const plans = pgTable(
+  "plans",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    vmId: uuid("vm_id")
+      .notNull()
+      .references(() => vms.id),
+    intent: text("intent").$type<(typeof PLAN_INTENTS)[number]>().notNull(),
+    tier: smallint("tier").notNull(),
+    basis: jsonb("basis").$type<PlanBasis>().notNull(),
+    consequences: jsonb("consequences").$type<string[]>().notNull(),
+    steps: jsonb("steps").$type<PlanStep[]>().notNull(),
+    state: text("state").$type<(typeof PLAN_STATES)[number]>().notNull(),
+    createdBy: text("created_by").notNull(),
+    createdAt: at("created_at").notNull().defaultNow(),
+    expiresAt: at("expires_at").notNull(),
+  },
+  (t) => [
+    oneOf("plans_intent_known", t.intent, PLAN_INTENTS),
+    oneOf("plans_state_known", t.state, PLAN_STATES),
+    index("plans_by_vm").on(t.vmId, t.createdAt),
+  ],
+);
+
+/** The one execution of a plan. */
+export const jobs = pgTable(
+  "jobs",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    planId: uuid("plan_id")
+      .unique()
+      .references(() => plans.id),
+    vmId: uuid("vm_id")
+      .notNull()
+      .references(() => vms.id),
+    kind: text("kind").$type<(typeof PLAN_INTENTS)[number]>().notNull(),
+    state: text("state").$type<(typeof JOB_STATES)[number]>().notNull(),
+    idempotencyKey: text("idempotency_key"),
+    doneBytes: bigint("done_bytes", { mode: "number" }),
+    totalBytes: bigint("total_bytes", { mode: "number" }),
+    /** What was observed afterwards. */
+    proof: jsonb("proof").$type<Record<string, unknown>>(),
+    createdAt: at("created_at").notNull().defaultNow(),
+    startedAt: at("started_at"),
+    endedAt: at("ended_at"),
+  },
+  (t) => [
+    oneOf("jobs_kind_known", t.kind, PLAN_INTENTS),
+    oneOf("jobs_state_known", t.state, JOB_STATES),
+    unique("jobs_once_per_key").on(t.vmId, t.idempotencyKey),
+    index("jobs_newest").on(t.createdAt, t.id),
+    index("jobs_by_vm").on(t.vmId, t.createdAt),
+  ],
+);
+
+export const jobSteps = pgTable(
+  "job_steps",
+  {
+    jobId: uuid("job_id")
+      .notNull()
+      .references(() => jobs.id),
+    n: integer("n").notNull(),
+    state: text("state").$type<(typeof STEP_STATES)[number]>().notNull(),
+    checkpointIds: text("checkpoint_ids").array(),
+    disks: text("disks").array(),
+    startedAt: at("started_at"),
+    endedAt: at("ended_at"),
+    error: text("error"),
+  },
+  (t) => [primaryKey({ columns: [t.jobId, t.n] }), oneOf("job_steps_state_known", t.state, STEP_STATES)],
+);
+
+/** Append-only; a trigger in the migrations refuses updates and deletes. */
+export const auditLog = pgTable(
+  "audit_log",
+  {
+    id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    at: at("at").notNull().defaultNow(),
+    actor: text("actor").notNull(),
+    role: text("role"),
+    action: text("action").notNull(),
+    subject: text("subject"),
+    outcome: text("outcome").$type<"done" | "refused" | "failed">().notNull(),
+    detail: text("detail"),
+    traceId: text("trace_id"),
+  },
+  (t) => [
+    oneOf("audit_log_outcome_known", t.outcome, ["done", "refused", "failed"]),
+    index("audit_log_by_subject").on(t.subject, t.id),
+    index("audit_log_by_actor").on(t.actor, t.id),
+  ],
+);
+
+/** Programs' keys, as SHA-256 only. They come from the configuration; one that left it is revoked. */
+export const apiKeys = pgTable(
+  "api_keys",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    name: text("name").notNull().unique(),
+    role: text("role").notNull(),
+    sha256: text("sha256").notNull().unique(),
+    revoked: boolean("revoked").notNull().default(false),
+    createdAt: at("created_at").notNull().defaultNow(),
+  },
+  (t) => [oneOf("api_keys_role_known", t.role, ["viewer", "support", "operator", "admin"])],
+);
+
+/** One-time links, as SHA-256: the one that makes the first admin. */
+export const setupTokens = pgTable("setup_tokens", {
+  sha256: text("sha256").primaryKey(),
+  createdAt: at("created_at").notNull().defaultNow(),
+  expiresAt: at("expires_at").notNull(),
+  usedAt: at("used_at"),
+});

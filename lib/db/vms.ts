@@ -1,0 +1,217 @@
+/** VMs, and what each host says of them. */
+import { and, desc, eq, inArray, notInArray, sql } from "drizzle-orm";
+import type {
+  Agreement,
+  DirtyCount,
+  DiskVerdict,
+  NextBackup,
+  Observation,
+  ObserveError,
+  Power,
+} from "../chain/model.ts";
+import { iso, isoOrNull, type Reader, type Tx } from "./client.ts";
+import { hosts, type KindSummary, observations, vmPresence, vms } from "./schema/index.ts";
+
+export type VmState = Awaited<ReturnType<typeof getVm>>;
+
+/** The VM's own row. */
+export async function getVm(db: Reader, vmId: string) {
+  const [vm] = await db.select().from(vms).where(eq(vms.id, vmId));
+  if (!vm) return null;
+  return {
+    ...vm,
+    firstSeenAt: iso(vm.firstSeenAt),
+    observedAt: isoOrNull(vm.observedAt),
+    triedAt: isoOrNull(vm.triedAt),
+  };
+}
+
+/** Makes the VM known if it is not, and holds its row until the transaction ends: one writer a VM at a time. */
+export async function lockVm(tx: Tx, vm: { id: string; name?: string }) {
+  if (vm.name !== undefined) await tx.insert(vms).values({ id: vm.id, name: vm.name }).onConflictDoNothing();
+  const [row] = await tx.select().from(vms).where(eq(vms.id, vm.id)).for("update");
+  return row ?? null;
+}
+
+export type Presence = {
+  vmId: string;
+  hostId: string;
+  hostName: string;
+  hostOffline: boolean;
+  power: Power;
+  runtimeId: string | null;
+  observationId: number | null;
+  digest: string | null;
+  counts: DirtyCount[];
+  observedAt: string | null;
+  triedAt: string;
+  error: ObserveError | null;
+};
+
+export async function listPresence(db: Reader, vmId: string): Promise<Presence[]> {
+  const rows = await db
+    .select({ p: vmPresence, hostName: hosts.name, state: hosts.state, configured: hosts.configured })
+    .from(vmPresence)
+    .innerJoin(hosts, eq(hosts.id, vmPresence.hostId))
+    .where(eq(vmPresence.vmId, vmId))
+    .orderBy(desc(vmPresence.observedAt), vmPresence.hostId);
+  return rows.map(({ p, hostName, state, configured }) => ({
+    ...p,
+    hostName,
+    hostOffline: state === "offline" || !configured,
+    observedAt: isoOrNull(p.observedAt),
+    triedAt: iso(p.triedAt),
+  }));
+}
+
+/** Stores a complete read, one row per digest and host. Returns the row's id. */
+export async function saveObservation(tx: Tx, hostId: string, observation: Observation): Promise<number> {
+  const seen = new Date(observation.observedAt);
+  const [row] = await tx
+    .insert(observations)
+    .values({
+      vmId: observation.vmId,
+      hostId,
+      digest: observation.digest,
+      body: observation,
+      firstSeenAt: seen,
+      lastSeenAt: seen,
+    })
+    // Same digest: the same in all that matters. The newer body carries the newer counts and job progress.
+    .onConflictDoUpdate({
+      target: [observations.vmId, observations.hostId, observations.digest],
+      set: { body: observation, lastSeenAt: sql`greatest(${observations.lastSeenAt}, excluded.last_seen_at)` },
+    })
+    .returning({ id: observations.id });
+  if (!row) throw new Error("an observation was not stored");
+  return row.id;
+}
+
+export async function savePresence(
+  tx: Tx,
+  presence: {
+    vmId: string;
+    hostId: string;
+    power: Power;
+    runtimeId: string | null;
+    observationId: number | null;
+    digest: string | null;
+    countsDigest: string | null;
+    counts: DirtyCount[];
+    observedAt: Date | null;
+    triedAt: Date;
+  },
+): Promise<void> {
+  const { vmId: _vm, hostId: _host, ...values } = presence;
+  await tx
+    .insert(vmPresence)
+    .values({ ...presence, error: null })
+    .onConflictDoUpdate({ target: [vmPresence.vmId, vmPresence.hostId], set: { ...values, error: null } });
+}
+
+/** A read failed: what was read before stays, only the attempt and its reason are noted. */
+export async function savePresenceError(
+  tx: Tx,
+  vmId: string,
+  hostId: string,
+  at: Date,
+  error: ObserveError,
+): Promise<void> {
+  await tx
+    .insert(vmPresence)
+    .values({ vmId, hostId, power: "unknown", triedAt: at, error })
+    .onConflictDoUpdate({ target: [vmPresence.vmId, vmPresence.hostId], set: { triedAt: at, error } });
+}
+
+/** The body of a stored read, or null. */
+export async function getObservation(db: Reader, id: number): Promise<Observation | null> {
+  const [row] = await db.select({ body: observations.body }).from(observations).where(eq(observations.id, id));
+  return row?.body ?? null;
+}
+
+export type VmSummary = {
+  name: string;
+  hostId: string | null;
+  power: Power;
+  persistent: boolean;
+  runtimeId: string | null;
+  observationId: number | null;
+  observedAt: Date | null;
+  triedAt: Date | null;
+  error: ObserveError | null;
+  agreement: Agreement;
+  nextBackup: NextBackup;
+  verdicts: DiskVerdict[];
+  kinds: KindSummary[];
+  severityRank: number;
+  diskCount: number;
+};
+
+/** Writes the summary that the fleet list reads, in the transaction that wrote the findings. */
+export async function saveSummary(tx: Tx, vmId: string, summary: Partial<VmSummary>): Promise<void> {
+  const kindNames = summary.kinds ? { kindNames: summary.kinds.map((kind) => kind.kind) } : {};
+  await tx
+    .update(vms)
+    .set({ ...summary, ...kindNames })
+    .where(eq(vms.id, vmId));
+}
+
+/**
+ * Notes that VMs are as they were: their reads are as new as `at`. One statement for a whole sweep. Only those whose
+ * speaker is this host and whose last attempt worked.
+ */
+export async function touchUnchanged(tx: Tx, hostId: string, vmIds: string[], at: Date): Promise<void> {
+  if (vmIds.length === 0) return;
+  const list = sql`${sql.param(vmIds)}::uuid[]`;
+  await tx.execute(sql`
+    update vm_presence set observed_at = ${at.toISOString()}::timestamptz, tried_at = ${at.toISOString()}::timestamptz
+    where host_id = ${hostId}::uuid and vm_id = any(${list})`);
+  await tx.execute(sql`
+    update vms set observed_at = ${at.toISOString()}::timestamptz, tried_at = ${at.toISOString()}::timestamptz
+    where host_id = ${hostId}::uuid and id = any(${list})`);
+}
+
+/** VMs that a host was last seen to have, but that are not in its complete list. */
+export async function listVanished(db: Reader, hostId: string, present: string[]): Promise<string[]> {
+  const rows = await db
+    .select({ vmId: vmPresence.vmId })
+    .from(vmPresence)
+    .where(
+      and(
+        eq(vmPresence.hostId, hostId),
+        sql`${vmPresence.power} <> 'absent'`,
+        present.length > 0 ? notInArray(vmPresence.vmId, present) : undefined,
+      ),
+    );
+  return rows.map((row) => row.vmId);
+}
+
+/** VMs for which a host speaks. */
+export async function listVmsOf(db: Reader, hostId: string): Promise<string[]> {
+  const rows = await db.select({ id: vms.id }).from(vms).where(eq(vms.hostId, hostId));
+  return rows.map((row) => row.id);
+}
+
+/** Of these, the ones whose summary cannot be carried over without looking: an error stands, or a job holds them. */
+export async function listRestless(db: Reader, hostId: string, vmIds: string[]): Promise<string[]> {
+  if (vmIds.length === 0) return [];
+  const rows = await db.execute<{ id: string }>(sql`
+    select v.id from vms v left join observations o on o.id = v.observation_id
+    where v.id = any(${sql.param(vmIds)}::uuid[]) and v.host_id = ${hostId}::uuid and (
+      v.error is not null or v.agreement in ('unknown', 'checking')
+      or coalesce(o.body #>> '{job,value,operation}', 'none') <> 'none'
+      or exists (select 1 from vm_backups b where b.vm_id = v.id and b.state = 'running'))`);
+  return rows.rows.map((row) => row.id);
+}
+
+/** Which of these VMs are known. */
+export async function knownVms(db: Reader, vmIds: string[]): Promise<Set<string>> {
+  if (vmIds.length === 0) return new Set();
+  const rows = await db.select({ id: vms.id }).from(vms).where(inArray(vms.id, vmIds));
+  return new Set(rows.map((row) => row.id));
+}
+
+/** How many VMs the fleet has, by agreement, for the metrics. */
+export async function countByAgreement(db: Reader): Promise<{ agreement: string; n: number }[]> {
+  return db.select({ agreement: vms.agreement, n: sql<number>`count(*)::int` }).from(vms).groupBy(vms.agreement);
+}
