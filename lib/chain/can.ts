@@ -1,0 +1,166 @@
+/** What somebody may do now, and if not, why not. Buttons, palette, API and tests all ask here. */
+import type { Finding, Observed, ObserveError, Power } from "./model.ts";
+
+export type ActorRole = "viewer" | "support" | "operator" | "admin";
+
+export type ReasonCode =
+  | "role"
+  | "not-in-this-version"
+  | "no-host"
+  | "host-offline"
+  | "vm-absent"
+  | "vm-not-running"
+  | "two-hosts"
+  | "job-running"
+  | "not-observed"
+  | "record-broken"
+  | "disk-unreadable"
+  | "nothing-to-do";
+/** `text` is one sentence for the person who may not. */
+export type Reason = { code: ReasonCode; text: string };
+export type Eligibility = { ok: true } | { ok: false; reasons: Reason[] };
+
+/** What the answer depends on. `power` null and `observed` null: never read. */
+export type VmSituation = {
+  role: ActorRole;
+  hostId: string | null;
+  hostOnline: boolean;
+  power: Power | null;
+  /** A complete read exists. */
+  observed: boolean;
+  findings: readonly Pick<Finding, "kind" | "remedies">[];
+  /** A job of ours, or one that libvirt reports, holds the VM. */
+  jobRunning: boolean;
+};
+
+const RANK: Readonly<Record<ActorRole, number>> = { viewer: 0, support: 1, operator: 2, admin: 3 };
+const NEEDS: Readonly<Record<ActorRole, string>> = {
+  viewer: "Everybody who is signed in may do this.",
+  support: "This needs the support role or higher.",
+  operator: "This needs the operator role or higher.",
+  admin: "This needs the admin role.",
+};
+
+/** Does `role` include `needed`? */
+export function hasRole(role: ActorRole, needed: ActorRole): boolean {
+  return RANK[role] >= RANK[needed];
+}
+
+/** Read the host now. */
+export function canObserve(vm: VmSituation): Eligibility {
+  return eligibility([...role(vm.role, "support"), ...reachable(vm)]);
+}
+
+/** Validate the complete set now; reads the host and changes nothing. */
+export function canValidate(vm: VmSituation): Eligibility {
+  return eligibility([...role(vm.role, "support"), ...reachable(vm), ...known(vm)]);
+}
+
+/** A full backup of every disk. */
+export function canFullBackup(vm: VmSituation): Eligibility {
+  return eligibility([...role(vm.role, "support"), later("Backups"), ...backupState(vm)]);
+}
+
+/** A backup that takes for each disk what its verdict allows. */
+export function canBackup(vm: VmSituation): Eligibility {
+  const broken = has(vm, "record.cycle") || has(vm, "record.missing-parent");
+  const reasons = broken ? [reason("record-broken", "The recorded links between checkpoints are broken.")] : [];
+  return eligibility([...role(vm.role, "operator"), later("Backups"), ...backupState(vm), ...reasons]);
+}
+
+/** Compute a plan. It changes nothing, so that a running job is no obstacle. */
+export function canPreparePlan(vm: VmSituation): Eligibility {
+  return eligibility([...role(vm.role, "support"), later("Plans"), ...observedOnce(vm), ...oneHost(vm)]);
+}
+
+export function canApplyPlan(vm: VmSituation): Eligibility {
+  return eligibility([
+    ...role(vm.role, "operator"),
+    later("Plans"),
+    ...reachable(vm),
+    ...observedOnce(vm),
+    ...oneHost(vm),
+    ...idle(vm),
+  ]);
+}
+
+/** Tell libvirt again what the record says. */
+export function canRedefine(vm: VmSituation): Eligibility {
+  return remedy(vm, "redefine", "No checkpoint needs to be redefined.");
+}
+
+/** Remove what is broken, the least of it. */
+export function canHeal(vm: VmSituation): Eligibility {
+  return remedy(vm, "heal", "Nothing that was read needs healing.");
+}
+
+/** Take a checkpoint that another manager made into the record. */
+export function canRegisterCheckpoint(vm: Pick<VmSituation, "role">): Eligibility {
+  return eligibility(role(vm.role, "operator"));
+}
+
+export function canManageHosts(vm: Pick<VmSituation, "role">): Eligibility {
+  return eligibility(role(vm.role, "admin"));
+}
+
+/** A failed newest attempt or none at all, in the form that `VmSituation` wants. */
+export function wasObserved(observed: Observed | null): { observed: boolean; error: ObserveError | null } {
+  if (!observed) return { observed: false, error: null };
+  return "value" in observed ? { observed: true, error: null } : { observed: false, error: observed.failed };
+}
+
+function remedy(vm: VmSituation, which: "redefine" | "heal", nothing: string): Eligibility {
+  const needed = vm.findings.some((finding) => finding.remedies.includes(which));
+  const applied = canApplyPlan(vm);
+  const reasons = applied.ok ? [] : applied.reasons;
+  return eligibility(needed ? reasons : [...reasons, reason("nothing-to-do", nothing)]);
+}
+
+function eligibility(reasons: Reason[]): Eligibility {
+  return reasons.length === 0 ? { ok: true } : { ok: false, reasons };
+}
+
+function reason(code: ReasonCode, text: string): Reason {
+  return { code, text };
+}
+
+function role(has: ActorRole, needed: ActorRole): Reason[] {
+  return hasRole(has, needed) ? [] : [reason("role", NEEDS[needed])];
+}
+
+function later(what: string): Reason {
+  return reason("not-in-this-version", `${what} are not part of this version. It only reads and explains.`);
+}
+
+function reachable(vm: VmSituation): Reason[] {
+  if (vm.hostId === null) return [reason("no-host", "It is not known on which host this VM is.")];
+  return vm.hostOnline ? [] : [reason("host-offline", "The host's agent does not answer.")];
+}
+
+function known(vm: VmSituation): Reason[] {
+  return vm.power === "absent" ? [reason("vm-absent", "The host does not know this VM at the moment.")] : [];
+}
+
+function observedOnce(vm: VmSituation): Reason[] {
+  return vm.observed ? [] : [reason("not-observed", "The host has not been read completely yet.")];
+}
+
+function has(vm: VmSituation, kind: Finding["kind"]): boolean {
+  return vm.findings.some((finding) => finding.kind === kind);
+}
+
+function oneHost(vm: VmSituation): Reason[] {
+  return has(vm, "vm.two-hosts") ? [reason("two-hosts", "The VM is active on two hosts. Nothing may be changed.")] : [];
+}
+
+function idle(vm: VmSituation): Reason[] {
+  return vm.jobRunning ? [reason("job-running", "Another job holds this VM.")] : [];
+}
+
+function backupState(vm: VmSituation): Reason[] {
+  const reasons = [...reachable(vm), ...known(vm), ...observedOnce(vm), ...oneHost(vm), ...idle(vm)];
+  if (vm.power === "shut-off")
+    reasons.push(reason("vm-not-running", "libvirt backs up running VMs only. Start it first."));
+  if (has(vm, "disk.unreadable")) reasons.push(reason("disk-unreadable", "QEMU cannot open one of the images."));
+  return reasons;
+}

@@ -1,0 +1,41 @@
+/** The VM as a whole: where it runs and what holds it. */
+import type { Finding } from "../model.ts";
+import type { DriftContext } from "./context.ts";
+import { makeFinding } from "./make.ts";
+
+export function findVmDefects(ctx: DriftContext): Finding[] {
+  return [...twoHosts(ctx), ...stuckBackup(ctx)];
+}
+
+function twoHosts(ctx: DriftContext): Finding[] {
+  const elsewhere = ctx.input.activeElsewhere.filter((other) => other.hostId !== ctx.input.hostId);
+  if (!ctx.live || elsewhere.length === 0) return [];
+  const others = [...elsewhere].sort((a, b) => (a.hostId < b.hostId ? -1 : 1));
+  const metadata = `${ctx.input.observation.power} here at ${ctx.input.observation.observedAt}; also active on ${others
+    .map((other) => `${other.hostName} at ${other.observedAt}`)
+    .join(", ")}`;
+  return [makeFinding({ kind: "vm.two-hosts", evidence: { metadata } })];
+}
+
+function stuckBackup(ctx: DriftContext): Finding[] {
+  const { observation, runningBackup, jobLimitMs } = ctx.input;
+  if (!observation.job.ok || ctx.absent) return [];
+  const job = observation.job.value;
+  const checkpointId = runningBackup?.checkpointId ?? null;
+  const record = runningBackup ? `a backup is recorded as running since ${runningBackup.startedAt}` : null;
+  if (job.operation === "none") {
+    const ours = ctx.input.inFlight.some((flight) => flight.kind === "backup");
+    if (!runningBackup || ours) return [];
+    // Begun after this read: the read could not see it.
+    if (Date.parse(runningBackup.startedAt) > Date.parse(observation.observedAt)) return [];
+    const evidence = { record, metadata: "libvirt has no job on this VM" };
+    return [makeFinding({ kind: "backup.stuck", checkpointId, reason: "no-such-job", evidence, remedies: ["close"] })];
+  }
+  if (job.elapsedMs <= jobLimitMs) return [];
+  const minutes = (ms: number) => `${Math.round(ms / 60_000)} min`;
+  const metadata = `a ${job.operation} job holds the VM for ${minutes(job.elapsedMs)}, the limit is ${minutes(jobLimitMs)}`;
+  const remedies = runningBackup ? undefined : (["abort"] as const);
+  return [
+    makeFinding({ kind: "backup.stuck", checkpointId, reason: "too-long", evidence: { record, metadata }, remedies }),
+  ];
+}

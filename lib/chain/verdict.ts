@@ -1,0 +1,168 @@
+/** What the next backup of each disk can be. Bitmaps are independent: a broken old one does not spoil a newer one. */
+import { isHealthy, summariseBitmaps } from "./bitmaps.ts";
+import { unsupportedReason } from "./findings/unsupported.ts";
+import type {
+  DiskBitmap,
+  DiskObservation,
+  DiskVerdict,
+  Finding,
+  FindingKind,
+  HostCheckpoint,
+  InFlight,
+  NextBackup,
+  Observation,
+  Read,
+  RecordCheckpoint,
+  VmRecord,
+} from "./model.ts";
+import { currentLine } from "./order.ts";
+import { byId } from "./tree.ts";
+import { readCheckpoints, readLayers } from "./trust.ts";
+import type { VerdictReason } from "./words/verdicts.ts";
+
+export { type AgreementInput, agreementOf, type FreshnessInput, freshnessOf } from "./axes.ts";
+
+export type NextBackupInput = {
+  record: VmRecord;
+  /** null: the host was never read, or its last read is not to be used. */
+  observation: Observation | null;
+  /** What `findDrift` said of the same observation. */
+  findings: readonly Finding[];
+  /** Jobs of ours other than backups make the disks that they name unknown for the moment. */
+  inFlight?: readonly InFlight[];
+};
+
+/** One verdict for each attached disk (of a VM that is on no host: for each recorded one), by target. */
+export function nextBackup(input: NextBackupInput): DiskVerdict[] {
+  const { observation } = input;
+  const targets = new Set<string>(observation?.disks.map(({ target }) => target));
+  if (!observation || observation.power === "absent") {
+    const recorded = input.record.checkpoints.flatMap((item) => item.disks);
+    for (const { target } of [...input.record.disks, ...recorded]) targets.add(target);
+    for (const disk of input.record.disks) if (disk.retiredAt !== null) targets.delete(disk.target);
+  }
+  const vm = verdictOfVm(input);
+  const line = currentLine(input.record).reverse();
+  const host = observation ? readHost(observation) : null;
+  const disks = new Map(observation?.disks.map((disk) => [disk.target, disk]));
+  return [...targets].sort().map((target) => {
+    if (vm) return answer(target, vm.verdict, vm.reason);
+    const disk = disks.get(target);
+    if (!observation || !host) return answer(target, "unknown", "not-observed");
+    if (!disk) return answer(target, "unknown", "disk-not-observed");
+    return verdictOfDisk(input, observation, disk, line, host);
+  });
+}
+
+type Host = Read<ReadonlyMap<string, HostCheckpoint>> | "absent";
+
+/** On no host there is nothing to be listed: at the next start everything is redefined. */
+function readHost(observation: Observation): Host {
+  if (observation.power === "absent") return "absent";
+  const read = readCheckpoints(observation);
+  return read.ok ? { ok: true, value: byId(read.value) } : read;
+}
+
+function answer(disk: string, verdict: DiskVerdict["verdict"], reason: VerdictReason): DiskVerdict {
+  return { disk, verdict, from: null, estimatedBytes: null, reason };
+}
+
+/** What holds for every disk at once; in order of what must be put right first. */
+function verdictOfVm(input: NextBackupInput): { verdict: "blocked" | "unknown"; reason: VerdictReason } | null {
+  const has = (kind: FindingKind) => input.findings.some((finding) => finding.kind === kind);
+  if (has("vm.two-hosts")) return { verdict: "blocked", reason: "two-hosts" };
+  if (has("record.cycle") || has("record.missing-parent")) return { verdict: "blocked", reason: "record-broken" };
+  if (has("backup.stuck")) return { verdict: "blocked", reason: "backup-stuck" };
+  if (!input.observation) return { verdict: "unknown", reason: "not-observed" };
+  if (input.observation.power === "unknown") return { verdict: "unknown", reason: "power-unknown" };
+  return null;
+}
+
+function verdictOfDisk(
+  { record, findings, inFlight = [] }: NextBackupInput,
+  observation: Observation,
+  disk: DiskObservation,
+  line: readonly RecordCheckpoint[],
+  host: Host,
+): DiskVerdict {
+  const { target } = disk;
+  const layers = readLayers(observation, disk);
+  const has = (kind: FindingKind) =>
+    findings.some((finding) => finding.kind === kind && finding.subject.disk === target && !finding.acknowledged);
+  if (!layers.ok && layers.error.code === "unreadable") return answer(target, "blocked", "unreadable");
+  if (unsupportedReason(disk, layers) !== null) return answer(target, "full", "unsupported");
+  if (has("disk.replaced")) return answer(target, "full", "replaced");
+  // Whether or not somebody accepted it: no acknowledgement brings lost writes back.
+  if (findings.some((finding) => finding.kind === "bitmap.rewound" && finding.subject.disk === target)) {
+    return answer(target, "full", "rewound");
+  }
+  if (inFlight.some((job) => job.kind !== "backup" && job.disks.includes(target))) {
+    return answer(target, "unknown", "job-in-flight");
+  }
+  const covering = line.filter((item) => item.disks.some((covered) => covered.target === target));
+  const retired = record.disks.some((known) => known.target === target && known.retiredAt !== null);
+  const bases = retired ? [] : covering.filter(isFinished);
+  if (record.checkpoints.length === 0) return answer(target, "full", "no-checkpoint");
+  if (bases.length === 0)
+    return answer(target, "full", covering.length > 0 && !retired ? "only-unfinished" : "not-covered");
+  const bitmaps = summariseBitmaps({ ...disk, layers });
+  if (!bitmaps.ok) return answer(target, "unknown", "bitmaps-not-read");
+  return newestBase(target, bases, new Map(bitmaps.value.map((bitmap) => [bitmap.name, bitmap])), host);
+}
+
+/** A base must be complete: made by a backup that finished, or by another manager. */
+function isFinished(item: RecordCheckpoint): boolean {
+  return item.state === "active" && (item.backup === null || item.backup === "finished");
+}
+
+function newestBase(
+  target: string,
+  newestFirst: readonly RecordCheckpoint[],
+  bitmaps: ReadonlyMap<string, DiskBitmap>,
+  host: Host,
+): DiskVerdict {
+  let firstReason: VerdictReason | null = null;
+  for (const { id } of newestFirst) {
+    const bitmap = bitmaps.get(id);
+    if (bitmap && isHealthy(bitmap)) {
+      const obstacle = obstacleOf(target, id, host);
+      if (obstacle) return answer(target, obstacle.verdict, obstacle.reason);
+      return { disk: target, verdict: "incremental", from: id, estimatedBytes: bitmap.dirtyBytes, reason: null };
+    }
+    firstReason ??= bitmap ? reasonOf(bitmap) : "bitmap-missing";
+  }
+  return answer(target, "full", firstReason ?? "not-covered");
+}
+
+function reasonOf(bitmap: DiskBitmap): VerdictReason {
+  switch (bitmap.state) {
+    case "inconsistent":
+      return "bitmap-inconsistent";
+    case "gap":
+      return "bitmap-gap";
+    case "not-persistent":
+      return "bitmap-not-persistent";
+    default:
+      return "bitmap-not-recording";
+  }
+}
+
+/** libvirt takes a base only from its own list; a wrong definition there validates the wrong thing. */
+function obstacleOf(target: string, id: string, host: Host) {
+  if (host === "absent") return null;
+  if (!host.ok) return { verdict: "unknown", reason: "metadata-not-read" } as const;
+  const listed = host.value.get(id);
+  if (!listed) return { verdict: "blocked", reason: "metadata-missing" } as const;
+  const right = listed.hasDisksElement && listed.disks.some((disk) => disk.target === target && disk.bitmap === id);
+  return right ? null : ({ verdict: "blocked", reason: "metadata-differs" } as const);
+}
+
+/** One word for the VM. A disk that is blocked blocks it; one that is unknown leaves it unknown. */
+export function summariseNextBackup(verdicts: readonly DiskVerdict[]): NextBackup {
+  const words = new Set(verdicts.map(({ verdict }) => verdict));
+  if (words.size === 0) return "unknown";
+  if (words.has("blocked")) return "blocked";
+  if (words.has("unknown")) return "unknown";
+  if (words.size > 1) return "mixed";
+  return words.has("full") ? "full" : "incremental";
+}
