@@ -111,7 +111,9 @@ function listed(item: RecordCheckpoint, current: boolean): HostCheckpoint {
 function disk(target: string, inode: string, checkpoints: RecordCheckpoint[], live: boolean): DiskObservation {
   const path = imagePath(target);
   const covering = checkpoints.filter((item) => item.disks.some((covered) => covered.target === target));
-  const bitmaps = covering.map((item) => healthyBitmap(item.id, live ? (checkpoints.length - item.sequence + 1) * 64 * KIB : null));
+  const bitmaps = covering.map((item) =>
+    healthyBitmap(item.id, live ? (checkpoints.length - item.sequence + 1) * 64 * KIB : null),
+  );
   return {
     target,
     source: path,

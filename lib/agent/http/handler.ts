@@ -1,0 +1,143 @@
+/** One request from its first byte to its last: address, token, bounds, then the contract. */
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { OpenAPIHandler } from "@orpc/openapi/node";
+import { ORPCError } from "@orpc/server";
+import type { Logger } from "pino";
+import { PROBLEMS, ProblemError } from "#contract/problem.ts";
+import type { AgentConfig } from "../config.ts";
+import type { HostDriver } from "../driver.ts";
+import { isAuthorized } from "./auth.ts";
+import { readJsonBody } from "./body.ts";
+import type { Metrics } from "./metrics.ts";
+import { makeOpenApi } from "./openapi.ts";
+import { toProblemError } from "./problems.ts";
+import { AGENT_VERSION, type AgentContext, makeRouter } from "./router.ts";
+import { PREFIX, type Route, routesAt } from "./routes.ts";
+
+type Parts = { config: AgentConfig; driver: HostDriver; metrics: Metrics; log: Logger; shutdown: AbortSignal };
+type Request = IncomingMessage & { body?: unknown };
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body) });
+  response.end(response.req.method === "HEAD" ? undefined : body);
+}
+
+export function sendProblem(response: ServerResponse, error: ProblemError, traceId: string): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const problem = error.toProblem(traceId);
+  if (error.code === "unauthenticated") response.setHeader("www-authenticate", "Bearer");
+  // The rest of a body that is too large is not read: the connection cannot be used again.
+  if (error.code === "too_large") response.setHeader("connection", "close");
+  send(response, problem.status, "application/problem+json", JSON.stringify(problem));
+}
+
+function assertMethod(request: IncomingMessage, response: ServerResponse, allowed: string[]): void {
+  if (allowed.includes(request.method ?? "")) return;
+  response.setHeader("allow", allowed.join(", "));
+  throw new ProblemError("method_not_allowed", `This address takes ${allowed.join(", ")}.`);
+}
+
+/** oRPC's handler; whatever is thrown inside leaves it as a problem. */
+function makeContractHandler({ config, driver, log }: Parts) {
+  return new OpenAPIHandler<AgentContext>(makeRouter(config, driver), {
+    customErrorResponseBodyEncoder: (error) => error.data,
+    clientInterceptors: [
+      async (options) => {
+        try {
+          return await options.next();
+        } catch (thrown) {
+          const error = toProblemError(thrown);
+          const { traceId } = options.context;
+          if (error.code === "internal") log.error({ traceId, err: thrown }, "request failed");
+          const data = error.toProblem(traceId);
+          throw new ORPCError(error.code, { status: PROBLEMS[error.code].status, message: error.message, data });
+        }
+      },
+    ],
+    rootInterceptors: [
+      async (options) => {
+        const result = await options.next();
+        if (!result.matched || result.response.status < 400) return result;
+        // A stream keeps the content type that we set; anything else would be sent as application/json.
+        const body = new Response(JSON.stringify(result.response.body)).body ?? undefined;
+        const headers = { ...result.response.headers, "content-type": "application/problem+json" };
+        return { ...result, response: { ...result.response, headers, body: body as never } };
+      },
+    ],
+  });
+}
+
+/** The request listener of the agent. */
+export function makeHandler(parts: Parts) {
+  const { config, driver, metrics, log, shutdown } = parts;
+  const contract = makeContractHandler(parts);
+  let openApi: Promise<unknown> | null = null;
+
+  /** Outside `/v1` and without a token: nothing here tells more than that the agent runs. */
+  async function serveRoot(pathname: string, request: Request, response: ServerResponse): Promise<string | null> {
+    if (!["/healthz", "/readyz", "/metrics"].includes(pathname)) return null;
+    assertMethod(request, response, ["GET", "HEAD"]);
+    if (pathname === "/metrics") {
+      send(response, 200, metrics.registry.contentType, await metrics.registry.metrics());
+    } else if (pathname === "/healthz") {
+      send(response, 200, "application/json", JSON.stringify({ status: "ok", checks: {} }));
+    } else {
+      const { connection } = await driver.host();
+      const ready = connection.state === "connected";
+      const body = { status: ready ? "ok" : "degraded", checks: { libvirt: connection.state } };
+      send(response, ready ? 200 : 503, "application/json", JSON.stringify(body));
+    }
+    return pathname;
+  }
+
+  async function serveContract(routes: Route[], request: Request, response: ServerResponse, traceId: string) {
+    assertMethod(
+      request,
+      response,
+      routes.map((route) => route.method),
+    );
+    if (request.method !== "GET") request.body = await readJsonBody(request);
+    const context = { traceId, shutdown };
+    const { matched } = await contract.handle(request, response, { prefix: PREFIX, context });
+    if (!matched) throw new ProblemError("not_found", "There is no such address.");
+  }
+
+  async function serve(request: Request, response: ServerResponse, traceId: string): Promise<string> {
+    const pathname = new URL(request.url ?? "/", "http://agent").pathname;
+    const root = await serveRoot(pathname, request, response);
+    if (root !== null) return root;
+    if (pathname === `${PREFIX}/openapi.json`) {
+      assertMethod(request, response, ["GET", "HEAD"]);
+      openApi ??= makeOpenApi(AGENT_VERSION);
+      send(response, 200, "application/json", JSON.stringify(await openApi));
+      return pathname;
+    }
+    if (pathname.startsWith(`${PREFIX}/`) && !isAuthorized(request.headers.authorization, config.tokenSha256)) {
+      throw new ProblemError("unauthenticated", "Send a token that this agent knows as 'Authorization: Bearer …'.");
+    }
+    const routes = routesAt(pathname);
+    if (routes.length === 0) throw new ProblemError("not_found", "There is no such address.");
+    await serveContract(routes, request, response, traceId);
+    return routes[0]?.template ?? pathname;
+  }
+
+  return async (request: Request, response: ServerResponse): Promise<void> => {
+    const traceId = randomUUID();
+    const began = performance.now();
+    response.setHeader("x-trace-id", traceId);
+    response.setHeader("cache-control", "no-store");
+    let route = "other";
+    try {
+      route = await serve(request, response, traceId);
+    } catch (thrown) {
+      const error = toProblemError(thrown);
+      if (error.code === "internal") log.error({ traceId, err: thrown }, "request failed");
+      sendProblem(response, error, traceId);
+    }
+    metrics.observeRequest(route, request.method ?? "", response.statusCode, (performance.now() - began) / 1000);
+  };
+}

@@ -1,0 +1,79 @@
+/** The contract's procedures, each a call of the driver. */
+import { implement } from "@orpc/server";
+import { LIMITS } from "#chain/limits.ts";
+import { agentContract, type HostEvent, type ObserveItem } from "#contract/agent.ts";
+import type { AgentConfig } from "../config.ts";
+import type { DomainItem, HostDriver } from "../driver.ts";
+import { validateCheckpoints } from "../operations/validate.ts";
+
+export type AgentContext = { traceId: string; shutdown: AbortSignal };
+
+const HEARTBEAT_MS = 15_000;
+export const AGENT_VERSION = "0.1.0";
+
+const os = implement(agentContract).$context<AgentContext>();
+const isoNow = (): string => new Date().toISOString();
+
+/** The items, then `done` with their number: a stream without it was cut off. */
+async function* withDone(items: AsyncGenerator<DomainItem>, signal: AbortSignal): AsyncGenerator<ObserveItem, void> {
+  let count = 0;
+  for await (const item of items) {
+    count += 1;
+    yield item;
+  }
+  if (!signal.aborted) yield { type: "done", at: isoNow(), count };
+}
+
+/** The events, with a heartbeat whenever the host is quiet, so that a reader can tell quiet from dead. */
+async function* withHeartbeat(events: AsyncGenerator<HostEvent>): AsyncGenerator<HostEvent, void> {
+  try {
+    let next = events.next();
+    for (;;) {
+      let timer: NodeJS.Timeout | undefined;
+      const beat = new Promise<"beat">((resolve) => {
+        timer = setTimeout(() => resolve("beat"), HEARTBEAT_MS);
+      });
+      const first = await Promise.race([next, beat]);
+      clearTimeout(timer);
+      if (first === "beat") yield { type: "heartbeat", at: isoNow() };
+      else if (first.done) return;
+      else {
+        next = events.next();
+        yield first.value;
+      }
+    }
+  } finally {
+    void events.return(undefined);
+  }
+}
+
+const either = (signal: AbortSignal | undefined, shutdown: AbortSignal): AbortSignal =>
+  signal === undefined ? shutdown : AbortSignal.any([signal, shutdown]);
+
+export function makeRouter(config: AgentConfig, driver: HostDriver) {
+  return os.router({
+    host: os.host.handler(async () => ({
+      name: config.name,
+      agentVersion: AGENT_VERSION,
+      libvirtUri: config.libvirtUri,
+      now: isoNow(),
+      repositories: config.repositories,
+      limits: { ...LIMITS },
+      ...(await driver.host()),
+    })),
+    domains: os.domains.handler(async () => {
+      const at = isoNow();
+      return { items: await driver.listDomains(), at };
+    }),
+    observe: os.observe.handler(async ({ input, signal, context }) => {
+      const until = either(signal, context.shutdown);
+      const items = await driver.observe({ vmIds: input.domains, known: input.known, signal: until });
+      return withDone(items, until);
+    }),
+    validate: os.validate.handler(({ input }) => validateCheckpoints(driver, input)),
+    extents: os.extents.handler(({ input }) => driver.extents(input)),
+    events: os.events.handler(async ({ signal, context }) =>
+      withHeartbeat(driver.events(either(signal, context.shutdown))),
+    ),
+  });
+}

@@ -1,0 +1,70 @@
+/** A call child: one connection, one request at a time, synchronous calls. It may block for ever; its parent kills it. */
+import type { ObserveError } from "#chain/model.ts";
+import { toObserveError } from "../failure.ts";
+import { abortPull, beginPull } from "./backup.ts";
+import { Connection, LibvirtFailure, OpenFailure } from "./connection.ts";
+import { readDomainXml } from "./domain-xml.ts";
+import type { Out } from "./ffi.ts";
+import { inspectDomain, readState, readXml, withDomain } from "./inspect.ts";
+import type { CallReply, CallRequest } from "./ipc.ts";
+import { listDomains, listIds } from "./list.ts";
+import { RuntimeIds } from "./runtime-id.ts";
+
+const uri = process.argv[2] ?? "";
+const send = (reply: CallReply): void => {
+  process.send?.(reply);
+};
+const connection = new Connection(uri, (phase) => send({ type: phase }));
+const runtimeIds = new RuntimeIds(uri);
+const reader = { connection, runtimeIds };
+
+/** libvirt's version numbers: 1,000,000 × major + 1,000 × minor + release. */
+function formatVersion(n: number): string {
+  return `${Math.floor(n / 1_000_000)}.${Math.floor(n / 1000) % 1000}.${n % 1000}`;
+}
+
+function readVersions() {
+  return connection.run((handle) => {
+    const version: Out<number | bigint> = [0];
+    if (connection.lib.connectGetLibVersion(handle, version) < 0) connection.fail();
+    const libvirt = formatVersion(Number(version[0]));
+    const known = connection.lib.connectGetVersion(handle, version) === 0 && Number(version[0]) > 0;
+    return { libvirt, qemu: known ? formatVersion(Number(version[0])) : null };
+  });
+}
+
+function perform(request: CallRequest): unknown {
+  switch (request.op) {
+    case "versions":
+      return readVersions();
+    case "list":
+      return connection.run((handle) => listDomains(connection, handle, runtimeIds));
+    case "ids":
+      return connection.run((handle) => listIds(connection, handle));
+    case "inspect":
+      return connection.run((handle) => inspectDomain(reader, handle, request.input.vmId, request.input.qmp));
+    case "state":
+      return connection.run((handle) =>
+        withDomain(connection, handle, request.input.vmId, (domain) =>
+          readState(reader, domain, request.input.vmId, readDomainXml(readXml(connection, domain)).id),
+        ),
+      );
+    case "beginPull":
+      return connection.run((handle) => beginPull(reader, handle, request.input));
+    case "abortPull":
+      return connection.run((handle) => abortPull(connection, handle, request.input));
+  }
+}
+
+const isHostScope = (thrown: unknown): boolean =>
+  thrown instanceof OpenFailure || (thrown instanceof LibvirtFailure && thrown.lost);
+
+process.on("message", (request: CallRequest) => {
+  try {
+    send({ type: "result", id: request.id, value: perform(request) });
+  } catch (thrown) {
+    const error: ObserveError = toObserveError(thrown);
+    send({ type: "error", id: request.id, scope: isHostScope(thrown) ? "host" : "domain", error });
+  }
+});
+process.on("disconnect", () => process.exit(0));

@@ -1,0 +1,71 @@
+/** What the agent and its libvirt children say to each other. JSON only. */
+import type { DiskLayer, HostCheckpoint, HostJob, ImageIdentity, ObserveError, Power, Read } from "#chain/model.ts";
+import type { HostEvent } from "#contract/agent.ts";
+
+/** How a disk's source is held; only files and block devices can be read. */
+export type DiskSource = {
+  target: string;
+  /** "file", "block", "network" … as libvirt names it. */
+  type: string;
+  /** Path for file and block; `protocol:name` for network, to show; null when there is none. */
+  source: string | null;
+  /** libvirt's driver type: "qcow2", "raw" …; "raw" where the definition does not say. */
+  format: string;
+};
+
+export type InspectedDisk = DiskSource & {
+  identity: Omit<ImageIdentity, "size"> | null;
+  /** null: the domain does not run and the image has to be asked. */
+  live: Read<{ layers: DiskLayer[]; virtualSize: number | null }> | null;
+};
+
+export type Inspection = {
+  vmId: string;
+  name: string;
+  power: Power;
+  persistent: boolean;
+  runtimeId: string | null;
+  checkpoints: Read<HostCheckpoint[]>;
+  disks: InspectedDisk[];
+  job: Read<HostJob>;
+};
+
+export type ListedDomain = {
+  vmId: string;
+  name: string;
+  power: Power;
+  persistent: boolean;
+  runtimeId: string | null;
+  disks: { target: string; source: string | null; format: string }[];
+};
+
+/** Operations of a call child, with their answers. */
+export type CallOps = {
+  versions: { input: Record<string, never>; output: { libvirt: string; qemu: string | null } };
+  list: { input: Record<string, never>; output: ListedDomain[] };
+  ids: { input: Record<string, never>; output: string[] };
+  /** null: libvirt knows no such domain. */
+  inspect: { input: { vmId: string; qmp: boolean }; output: Inspection | null };
+  /** The state alone, to see that nothing changed between two reads. */
+  state: { input: { vmId: string }; output: { power: Power; runtimeId: string | null } | null };
+  beginPull: { input: { vmId: string; xml: string }; output: { qemuPid: number | null } | null };
+  /** Aborts the backup whose socket is this one; false: there is no such job. */
+  abortPull: { input: { vmId: string; socketPath: string }; output: boolean };
+};
+export type CallOp = keyof CallOps;
+
+export type CallRequest = { [K in CallOp]: { id: number; op: K; input: CallOps[K]["input"] } }[CallOp];
+export type CallReply =
+  /** The child begins or has finished to open its connection: another deadline holds meanwhile. */
+  | { type: "opening" }
+  | { type: "opened" }
+  | { type: "result"; id: number; value: unknown }
+  /** `scope` host: the daemon or the connection failed, nothing is said about the domain. */
+  | { type: "error"; id: number; scope: "host" | "domain"; error: ObserveError };
+
+export type EventChildMessage =
+  | { type: "opening" }
+  | { type: "connected"; at: string }
+  | { type: "disconnected"; at: string; error: ObserveError }
+  | { type: "event"; event: HostEvent }
+  | { type: "alive" };
