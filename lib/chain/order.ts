@@ -15,9 +15,12 @@ export type OrderResult<T> = { ok: true; ordered: T[] } | { ok: false; ordered: 
 /**
  * Parents first, the VM's current line before side branches (libvirt moves its own "current" only along children of
  * the current one), otherwise oldest first. The same set gives the same order whatever order it comes in.
- * Never throws. O(V+E) after one sort.
+ * Never throws. O(V+E) after one sort. `byAge`: branches stand between the others where they were made, for drawing.
  */
-export function orderCheckpoints<T extends TreeItem & { state?: string }>(list: readonly T[]): OrderResult<T> {
+export function orderCheckpoints<T extends TreeItem & { state?: string }>(
+  list: readonly T[],
+  options: { byAge?: boolean } = {},
+): OrderResult<T> {
   const offences: OrderOffence[] = duplicates(list);
   const known = byId(list);
   const sorted = [...known.values()].sort(compareAge);
@@ -47,7 +50,7 @@ export function orderCheckpoints<T extends TreeItem & { state?: string }>(list: 
     }
   };
   const tip = currentLine({ checkpoints: sorted }).at(-1);
-  if (tip) place(tip);
+  if (tip && !options.byAge) place(tip);
   for (const item of sorted) place(item);
   return offences.length === 0 ? { ok: true, ordered } : { ok: false, ordered, offences };
 }

@@ -1,0 +1,75 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { healthyBitmap, healthyInput, healthyLine } from "#chain/testing/healthy.ts";
+import { bitmapMatrix, CELL_STATES, mergeCells, runsInWindow } from "./matrix.ts";
+import { graphChain } from "./testing/chain.ts";
+
+const states = (input: Parameters<typeof graphChain>[0]) =>
+  Object.fromEntries(
+    bitmapMatrix(graphChain(input)).rows.map((row) => [row.target, row.cells.map(({ state }) => state)]),
+  );
+
+describe("bitmapMatrix", () => {
+  test("shows recorded, missing, uncovered and unclaimed bitmaps in their own states", () => {
+    const input = healthyInput({
+      parents: [null, 0],
+      targets: ["vda", "vdb"],
+      covers: (cp, disk) => cp === 0 || disk === "vda",
+    });
+    const [vda, vdb] = input.observation.disks.map((disk) => (disk.layers.ok ? disk.layers.value[0] : undefined));
+    if (!vda || !vdb) throw new Error("both disks are read");
+    vda.bitmaps = vda.bitmaps.filter(({ name }) => name !== "cp1");
+    vdb.bitmaps = [...vdb.bitmaps, healthyBitmap("stray", 0)];
+    expect(states(input)).toEqual({
+      vda: ["recording", "missing", "not-covered"],
+      vdb: ["recording", "not-covered", "unknown"],
+    });
+  });
+
+  test("a disk that was not read is cannot-tell where it is covered, never missing", () => {
+    const input = healthyLine(2);
+    const error = { code: "image-locked", message: "", hostMessage: null, retryable: true } as const;
+    for (const disk of input.observation.disks) disk.layers = { ok: false, error };
+    expect(states(input)).toEqual({ vda: ["cannot-tell", "cannot-tell"] });
+  });
+
+  test("a host that was never read leaves every covered cell at cannot-tell", () => {
+    const chain = graphChain(healthyLine(2));
+    chain.host = { status: "never", checkpoints: null, disks: [] };
+    expect(bitmapMatrix(chain).rows.map((row) => row.cells.map(({ state }) => state))).toEqual([
+      ["cannot-tell", "cannot-tell"],
+    ]);
+  });
+});
+
+describe("mergeCells", () => {
+  const cells = fc.array(
+    fc.record({ state: fc.constantFrom(...CELL_STATES.slice(0, 3)), dirtyBytes: fc.option(fc.nat(), { nil: null }) }),
+  );
+
+  test("covers every cell once and leaves no equal neighbours", () => {
+    fc.assert(
+      fc.property(cells, (list) => {
+        const runs = mergeCells(list);
+        expect(runs.flatMap((run) => list.slice(run.from, run.to))).toEqual(list);
+        runs.forEach((run, index) => {
+          expect(runs[index + 1]?.state).not.toBe(run.state);
+          expect(list.slice(run.from, run.to).every(({ state }) => state === run.state)).toBe(true);
+        });
+      }),
+    );
+  });
+
+  test("a window keeps the runs that touch it whole", () => {
+    const cell = (state: "recording" | "missing", dirtyBytes: number | null) => ({ state, dirtyBytes });
+    const runs = mergeCells([
+      cell("recording", 5),
+      cell("recording", null),
+      cell("recording", 3),
+      cell("missing", null),
+    ]);
+    expect(runs[0]).toEqual({ state: "recording", from: 0, to: 3, minBytes: 3, maxBytes: 5 });
+    expect(runsInWindow(runs, 1, 2)).toEqual([runs[0]]);
+    expect(runsInWindow(runs, 3, 4)).toEqual([runs[1]]);
+  });
+});

@@ -1,0 +1,116 @@
+/** Disks × checkpoints: the state of every bitmap in one table. */
+import type { BitmapState, DiskBitmap } from "#chain/model.ts";
+import { graphNodes } from "./nodes.ts";
+import type { GraphChain, GraphDisk, GraphNode } from "./types.ts";
+
+/** `unknown` is a bitmap that nobody claims; `cannot-tell` is one that was not read. They are opposites. */
+export const CELL_STATES = [
+  "recording",
+  "busy",
+  "inconsistent",
+  "missing",
+  "unknown",
+  "not-covered",
+  "not-recording",
+  "not-persistent",
+  "gap",
+  "cannot-tell",
+] as const;
+export type CellState = (typeof CELL_STATES)[number];
+
+export type MatrixColumn = {
+  id: string;
+  /** A checkpoint of record or host, or a bitmap's name that no checkpoint has. */
+  type: "checkpoint" | "bitmap";
+};
+export type MatrixCell = { state: CellState; dirtyBytes: number | null };
+export type MatrixRow = {
+  target: string;
+  /** null: recorded, but the host did not list it (any more). */
+  disk: GraphDisk | null;
+  cells: MatrixCell[];
+};
+export type Matrix = { columns: MatrixColumn[]; rows: MatrixRow[] };
+
+/** Columns parents first, then unclaimed bitmaps by name; rows by target. */
+export function bitmapMatrix(chain: GraphChain, nodes: readonly GraphNode[] = graphNodes(chain)): Matrix {
+  const covers = coverage(chain);
+  const known = new Set(nodes.map(({ id }) => id));
+  const attached = new Map(chain.host.disks.map((disk) => [disk.target, disk]));
+  const strange = new Set<string>();
+  for (const disk of chain.host.disks) {
+    const claimed = new Set(covers.get(disk.target)?.values());
+    for (const { name } of disk.bitmaps ?? []) if (!known.has(name) && !claimed.has(name)) strange.add(name);
+  }
+  const columns: MatrixColumn[] = [
+    ...nodes.map(({ id }) => ({ id, type: "checkpoint" as const })),
+    ...[...strange].sort().map((id) => ({ id, type: "bitmap" as const })),
+  ];
+  const targets = new Set([...attached.keys(), ...nodes.flatMap((node) => node.disks)]);
+  const rows = [...targets].sort().map((target): MatrixRow => {
+    const disk = attached.get(target) ?? null;
+    const bitmaps = disk?.bitmaps ? new Map(disk.bitmaps.map((bitmap) => [bitmap.name, bitmap])) : null;
+    const claimed = covers.get(target) ?? new Map<string, string>();
+    return { target, disk, cells: columns.map((column) => cellOf(column, claimed, bitmaps)) };
+  });
+  return { columns, rows };
+}
+
+function cellOf(
+  column: MatrixColumn,
+  claimed: ReadonlyMap<string, string>,
+  bitmaps: ReadonlyMap<string, DiskBitmap> | null,
+): MatrixCell {
+  const name = claimed.get(column.id);
+  if (!bitmaps)
+    return {
+      state: name === undefined && column.type === "checkpoint" ? "not-covered" : "cannot-tell",
+      dirtyBytes: null,
+    };
+  const bitmap = bitmaps.get(name ?? column.id);
+  if (name !== undefined) return bitmap ? cell(bitmap, bitmap.state) : { state: "missing", dirtyBytes: null };
+  return bitmap ? cell(bitmap, "unknown") : { state: "not-covered", dirtyBytes: null };
+}
+
+function cell(bitmap: DiskBitmap, state: BitmapState | "unknown"): MatrixCell {
+  return { state, dirtyBytes: bitmap.dirtyBytes };
+}
+
+/** target → checkpoint → name of its bitmap there. What is recorded goes by the checkpoint's name. */
+function coverage(chain: GraphChain): Map<string, Map<string, string>> {
+  const covers = new Map<string, Map<string, string>>();
+  const claim = (target: string, id: string, bitmap: string): void => {
+    const names = covers.get(target) ?? new Map<string, string>();
+    if (!names.has(id)) names.set(id, bitmap);
+    covers.set(target, names);
+  };
+  for (const item of chain.record.checkpoints) for (const target of item.disks) claim(target, item.id, item.id);
+  for (const item of chain.host.checkpoints ?? []) {
+    for (const { target, bitmap } of item.disks) claim(target, item.id, bitmap);
+  }
+  return covers;
+}
+
+/** Equal neighbours of one row as one: `from` is in, `to` is not. Byte range null: no cell had a count. */
+export type CellRun = { state: CellState; from: number; to: number; minBytes: number | null; maxBytes: number | null };
+
+export function mergeCells(cells: readonly MatrixCell[]): CellRun[] {
+  const runs: CellRun[] = [];
+  cells.forEach(({ state, dirtyBytes }, index) => {
+    const last = runs.at(-1);
+    if (last?.state !== state) {
+      runs.push({ state, from: index, to: index + 1, minBytes: dirtyBytes, maxBytes: dirtyBytes });
+      return;
+    }
+    last.to = index + 1;
+    if (dirtyBytes === null) return;
+    last.minBytes = Math.min(last.minBytes ?? dirtyBytes, dirtyBytes);
+    last.maxBytes = Math.max(last.maxBytes ?? dirtyBytes, dirtyBytes);
+  });
+  return runs;
+}
+
+/** The runs that touch a window of columns; runs keep their full extent. */
+export function runsInWindow(runs: readonly CellRun[], from: number, to: number): CellRun[] {
+  return runs.filter((run) => run.from < to && run.to > from);
+}
