@@ -1,27 +1,41 @@
 /** A pull-mode backup job, only to look at a bitmap of a running domain. Never asks for a checkpoint. */
+import { statSync } from "node:fs";
 import { HostFailure, observeError } from "../failure.ts";
 import { type Connection, LibvirtFailure } from "./connection.ts";
+import { readAllTargets } from "./domain-xml.ts";
 import type { Ptr } from "./ffi.ts";
-import { readJob, withDomain } from "./inspect.ts";
+import { readJob, readXml, withDomain } from "./inspect.ts";
 import type { RuntimeIds } from "./runtime-id.ts";
 import { attr, child, parseXml } from "./xml.ts";
 
 const VIR_ERR_NO_DOMAIN_BACKUP = 104;
 
-/** Begins the job that `xml` describes. Refuses when any job is on the domain: a second one would wait 30 s. */
-export function beginPull(
-  { connection: c }: { connection: Connection; runtimeIds: RuntimeIds },
+/** Account of the domain's QEMU and the targets of all its disks, read-only ones too. */
+export function readOwner(
+  c: Connection,
   handle: Ptr,
-  { vmId, xml }: { vmId: string; xml: string },
-): { qemuPid: number | null } | null {
+  vmId: string,
+  runtimeIds: RuntimeIds,
+): { uid: number; gid: number; disks: string[] } | null {
   return withDomain(c, handle, vmId, (domain) => {
+    const process = runtimeIds.findProcess(vmId);
+    if (process === null) return null;
+    const { uid, gid } = statSync(`/proc/${process.pid}`);
+    return { uid, gid, disks: readAllTargets(readXml(c, domain)) };
+  });
+}
+
+/** Begins the job that `xml` describes. Refuses when any job is on the domain: a second one would wait 30 s. */
+export function beginPull(c: Connection, handle: Ptr, { vmId, xml }: { vmId: string; xml: string }): boolean {
+  const begun = withDomain(c, handle, vmId, (domain) => {
     const job = readJob(c, domain);
     if (job.operation !== "none") {
       throw new HostFailure(observeError("lock-held", `A ${job.operation} job is on this domain.`));
     }
     if (c.lib.domainBackupBegin(domain, xml, null, 0) < 0) c.fail();
-    return { qemuPid: null };
+    return true;
   });
+  return begun ?? false;
 }
 
 /** Aborts the pull job that listens on `socketPath`, and no other. */

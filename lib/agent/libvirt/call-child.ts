@@ -1,7 +1,7 @@
 /** A call child: one connection, one request at a time, synchronous calls. It may block for ever; its parent kills it. */
 import type { ObserveError } from "#chain/model.ts";
 import { toObserveError } from "../failure.ts";
-import { abortPull, beginPull } from "./backup.ts";
+import { abortPull, beginPull, readOwner } from "./backup.ts";
 import { Connection, LibvirtFailure, OpenFailure } from "./connection.ts";
 import { readDomainXml } from "./domain-xml.ts";
 import type { Out } from "./ffi.ts";
@@ -49,8 +49,11 @@ function perform(request: CallRequest): unknown {
           readState(reader, domain, request.input.vmId, readDomainXml(readXml(connection, domain)).id),
         ),
       );
+    case "owner":
+      return connection.run((handle) => readOwner(connection, handle, request.input.vmId, runtimeIds));
     case "beginPull":
-      return connection.run((handle) => beginPull(reader, handle, request.input));
+      // Never a second time on a new connection: the daemon may have begun it.
+      return beginPull(connection, connection.open(), request.input);
     case "abortPull":
       return connection.run((handle) => abortPull(connection, handle, request.input));
   }

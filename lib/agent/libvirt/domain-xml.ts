@@ -55,3 +55,9 @@ export function readDomainXml(xml: string): DomainXml {
     });
   return { id: id === null ? null : Number(id), disks };
 }
+
+/** Targets of every disk, whatever its kind. */
+export function readAllTargets(xml: string): string[] {
+  const disks = children(child(child(parseXml(xml), "domain"), "devices"), "disk");
+  return disks.flatMap((disk) => attr(child(disk, "target"), "dev") ?? []);
+}

@@ -10,6 +10,7 @@ import { CallPool } from "./call-pool.ts";
 import { EventSource } from "./event-source.ts";
 import { readExtents } from "./extents.ts";
 import { observeDomain } from "./observe.ts";
+import { PullJobs } from "./pull-jobs.ts";
 
 const DOMAINS_AT_ONCE = 4;
 const HOST_DEADLINE_MS = 3_000;
@@ -45,6 +46,8 @@ function switchedOff(qmp: boolean, tools: Tools): HostInfo["switchedOff"] {
 export function openLibvirtDriver({ uri, qmp }: { uri: string; qmp: boolean }): HostDriver {
   const pool = new CallPool(uri);
   const events = new EventSource(uri, () => pool.reset());
+  const pulls = new PullJobs(pool, uri);
+  void pulls.reapLeftovers().catch(() => undefined);
   const tools = findTools();
   let versions: { libvirt: string; qemu: string | null } | null = null;
   let failedSince: { since: string; error: ObserveError } | null = null;
@@ -99,7 +102,7 @@ export function openLibvirtDriver({ uri, qmp }: { uri: string; qmp: boolean }): 
       const ids = vmIds ?? (await pool.call("ids", {}));
       return mapConcurrent(new Set(ids), DOMAINS_AT_ONCE, signal, (vmId) => observeOne(vmId, known?.[vmId]));
     },
-    extents: (request) => readExtents(pool, request),
+    extents: (request) => readExtents({ pool, pulls, qmp }, request),
     events: (signal) => events.subscribe(signal),
     gauges: () => ({
       libvirt_connected: events.state.state === "connected" ? 1 : 0,
@@ -110,6 +113,7 @@ export function openLibvirtDriver({ uri, qmp }: { uri: string; qmp: boolean }): 
     }),
     async close() {
       events.close();
+      pulls.close();
       pool.close();
     },
   };

@@ -1,9 +1,85 @@
-/** Dirty extents of one bitmap. */
+/** Dirty extents of one bitmap of one disk: from the image of a stopped domain, from a pull job of a running one. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { LayerBitmap } from "#chain/model.ts";
 import type { Extents } from "#contract/common.ts";
 import { ProblemError } from "#contract/problem.ts";
 import type { ExtentsRequest } from "../driver.ts";
+import { HostFailure, observeError } from "../failure.ts";
+import { type DirtyExtent, foldExtents, readColdExtents } from "../qemu/extents.ts";
+import { readImage } from "../qemu/images.ts";
+import type { LiveDisk } from "../qemu/nodes.ts";
 import type { CallPool } from "./call-pool.ts";
+import type { InspectedDisk, Inspection } from "./ipc.ts";
+import type { PullJobs } from "./pull-jobs.ts";
 
-export async function readExtents(_pool: CallPool, request: ExtentsRequest): Promise<Extents> {
-  throw new ProblemError("not_implemented", "Extents are not available in this agent yet.", { subject: request.vmId });
+function notFound(what: string, subject: string): never {
+  throw new ProblemError("not_found", what, { subject });
+}
+
+function findBitmap({ layers }: LiveDisk, name: string): LayerBitmap {
+  const bitmap = layers.flatMap((layer) => layer.bitmaps).find((b) => b.name === name);
+  if (bitmap === undefined) return notFound("This disk has no such bitmap.", name);
+  if (bitmap.inconsistent) {
+    throw new ProblemError("unsupported", "This bitmap is inconsistent: QEMU does not tell its extents.", {
+      subject: name,
+    });
+  }
+  return bitmap;
+}
+
+async function readCold(disk: InspectedDisk, name: string): Promise<DirtyExtent[]> {
+  const folder = await mkdtemp(join(tmpdir(), "driftline-nbd-"));
+  try {
+    const image = { path: disk.source ?? "", format: disk.format, bitmap: name };
+    return await readColdExtents(image, join(folder, "nbd.sock"));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A running domain shows a bitmap only inside a backup job, and only as a checkpoint that libvirt knows. */
+function assertCanPull(inspection: Inspection, request: ExtentsRequest): void {
+  const { job, checkpoints } = inspection;
+  if (!job.ok) throw new HostFailure(job.error);
+  if (job.value.operation !== "none") {
+    throw new HostFailure(observeError("lock-held", `A ${job.value.operation} job is on this domain.`));
+  }
+  if (!checkpoints.ok) throw new HostFailure(checkpoints.error);
+  const checkpoint = checkpoints.value.find((c) => c.id === request.name);
+  if (checkpoint?.disks.some((d) => d.target === request.target && d.bitmap === request.name)) return;
+  const why = "The domain runs and libvirt lists no checkpoint of this name for this disk, so it cannot be shown.";
+  throw new ProblemError("unsupported", why, { subject: request.name });
+}
+
+/** @throws HostFailure, ProblemError */
+export async function readExtents(
+  { pool, pulls, qmp }: { pool: CallPool; pulls: PullJobs; qmp: boolean },
+  request: ExtentsRequest,
+): Promise<Extents> {
+  const { vmId, target, name, buckets: most } = request;
+  const observedAt = new Date().toISOString();
+  const inspection = await pool.call("inspect", { vmId, qmp }, { vmId });
+  if (inspection === null) return notFound("This host has no such domain.", vmId);
+  const disk = inspection.disks.find((d) => d.target === target);
+  if (disk === undefined) return notFound("This domain has no such writable disk.", target);
+  const isLive = disk.live !== null;
+  const read = disk.live ?? (await readImage(disk.source ?? "", disk.format));
+  if (!read.ok) throw new HostFailure(read.error);
+  const { granularity } = findBitmap(read.value, name);
+  const virtualSize = read.value.virtualSize ?? 0;
+  if (isLive) assertCanPull(inspection, request);
+  const extents = isLive ? await pulls.read({ vmId, target, name }) : await readCold(disk, name);
+  return {
+    disk: target,
+    bitmap: name,
+    source: isLive ? "backup-live" : "nbd-cold",
+    observedAt,
+    virtualSize,
+    granularity,
+    dirtyBytes: extents.reduce((sum, extent) => sum + extent.lengthBytes, 0),
+    extentCount: extents.length,
+    ...foldExtents(extents, { virtualSize, granularity, most }),
+  };
 }

@@ -48,7 +48,10 @@ export type CallOps = {
   inspect: { input: { vmId: string; qmp: boolean }; output: Inspection | null };
   /** The state alone, to see that nothing changed between two reads. */
   state: { input: { vmId: string }; output: { power: Power; runtimeId: string | null } | null };
-  beginPull: { input: { vmId: string; xml: string }; output: { qemuPid: number | null } | null };
+  /** The account that QEMU runs as and all targets of the domain; null: it does not run, or cannot be seen. */
+  owner: { input: { vmId: string }; output: { uid: number; gid: number; disks: string[] } | null };
+  /** false: there is no such domain. */
+  beginPull: { input: { vmId: string; xml: string }; output: boolean };
   /** Aborts the backup whose socket is this one; false: there is no such job. */
   abortPull: { input: { vmId: string; socketPath: string }; output: boolean };
 };

@@ -1,0 +1,109 @@
+/** Dirty extents of a bitmap as an NBD server tells them, folded into buckets for a strip. */
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { z } from "zod";
+import { HostFailure, observeError } from "../failure.ts";
+import { typeImageError } from "./images.ts";
+import { runTool } from "./tools.ts";
+
+const MAP_TIMEOUT_MS = 20_000;
+const SERVER_START_MS = 5_000;
+
+export type DirtyExtent = { offset: number; lengthBytes: number };
+export type Bucket = { offset: number; lengthBytes: number; dirtyBytes: number; extents: number };
+
+const mapSchema = z.array(z.object({ offset: z.int().min(0), length: z.int().min(0), type: z.int() }));
+
+/** The dirty parts of nbdinfo's map of a `qemu:dirty-bitmap:` context: bit 0 of the type. Neighbours are joined. */
+export function readDirtyMap(stdout: string): DirtyExtent[] {
+  const extents: DirtyExtent[] = [];
+  for (const { offset, length, type } of mapSchema.parse(JSON.parse(stdout))) {
+    if ((type & 1) === 0 || length === 0) continue;
+    const last = extents.at(-1);
+    if (last !== undefined && last.offset + last.lengthBytes === offset) last.lengthBytes += length;
+    else extents.push({ offset, lengthBytes: length });
+  }
+  return extents;
+}
+
+/**
+ * Folds extents into at most `most` buckets of equal size, a multiple of the granularity; together they cover the disk.
+ * An extent that spans several buckets counts in each.
+ */
+export function foldExtents(
+  extents: DirtyExtent[],
+  { virtualSize, granularity, most }: { virtualSize: number; granularity: number; most: number },
+): { bucketBytes: number; buckets: Bucket[] } {
+  const unit = Math.max(granularity, 1);
+  const bucketBytes = Math.max(unit, Math.ceil(virtualSize / most / unit) * unit);
+  const count = Math.ceil(virtualSize / bucketBytes);
+  const buckets = Array.from({ length: count }, (_, i): Bucket => {
+    const offset = i * bucketBytes;
+    return { offset, lengthBytes: Math.min(bucketBytes, virtualSize - offset), dirtyBytes: 0, extents: 0 };
+  });
+  for (const { offset, lengthBytes } of extents) {
+    const end = Math.min(offset + lengthBytes, virtualSize);
+    for (let i = Math.floor(offset / bucketBytes); i * bucketBytes < end; i += 1) {
+      const bucket = buckets[i];
+      if (bucket === undefined) break;
+      const from = Math.max(offset, bucket.offset);
+      bucket.dirtyBytes += Math.min(end, bucket.offset + bucket.lengthBytes) - from;
+      bucket.extents += 1;
+    }
+  }
+  return { bucketBytes, buckets };
+}
+
+/** Asks an NBD server on a unix socket. @throws HostFailure */
+export async function mapDirty(socketPath: string, exportName: string, context: string): Promise<DirtyExtent[]> {
+  const uri = `nbd+unix:///${encodeURIComponent(exportName)}?socket=${encodeURIComponent(socketPath)}`;
+  const args = ["--json", `--map=qemu:dirty-bitmap:${context}`, uri];
+  const result = await runTool("nbdinfo", args, { timeoutMs: MAP_TIMEOUT_MS });
+  if (result.code !== 0) {
+    throw new HostFailure(observeError("qmp-failed", "The NBD server gave no map.", result.stderr.slice(0, 2000)));
+  }
+  return readDirtyMap(result.stdout);
+}
+
+/**
+ * Dirty extents of a bitmap in an image that nobody has open. A read-only qemu-nbd without force-share serves one
+ * client on a unix socket and ends with it.
+ * @throws HostFailure
+ */
+export async function readColdExtents(
+  image: { path: string; format: string; bitmap: string },
+  socketPath: string,
+): Promise<DirtyExtent[]> {
+  const args = ["-r", "-B", image.bitmap, "-f", image.format, "-k", socketPath, "--", image.path];
+  const server = spawn("qemu-nbd", args, {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { NODE_ENV: process.env.NODE_ENV, PATH: process.env.PATH ?? "", LC_ALL: "C" },
+  });
+  let stderr = "";
+  server.stderr.on("data", (chunk: Buffer) => {
+    if (stderr.length < 4000) stderr += chunk.toString("utf8");
+  });
+  const ended = new Promise<"ended" | "missing">((resolve) => {
+    server.once("error", () => resolve("missing"));
+    server.once("close", () => resolve("ended"));
+  });
+  try {
+    await waitForSocket(socketPath, ended, () => stderr);
+    return await mapDirty(socketPath, "", image.bitmap);
+  } finally {
+    server.kill("SIGKILL");
+  }
+}
+
+async function waitForSocket(path: string, ended: Promise<"ended" | "missing">, words: () => string): Promise<void> {
+  const deadline = Date.now() + SERVER_START_MS;
+  while (!existsSync(path)) {
+    const pause = new Promise<"wait">((resolve) => setTimeout(() => resolve("wait"), 20));
+    const state = await Promise.race([ended, pause]);
+    if (state === "missing") throw new HostFailure(observeError("tool-missing", "qemu-nbd is not installed."));
+    if (state === "ended") throw new HostFailure(typeImageError(words()));
+    if (Date.now() > deadline) {
+      throw new HostFailure(observeError("timeout", `qemu-nbd did not start within ${SERVER_START_MS / 1000} s.`));
+    }
+  }
+}
