@@ -126,7 +126,7 @@ function launch(server: Server): ChildProcess {
       cwd: "/",
       detached: true,
       stdio: ["ignore", log, log],
-      env: { PATH: process.env.PATH, LC_ALL: "C", TZ: "UTC" },
+      env: { PATH: process.env.PATH, NODE_ENV: process.env.NODE_ENV, LC_ALL: "C", TZ: "UTC" },
     });
   } finally {
     closeSync(log);

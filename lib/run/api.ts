@@ -26,7 +26,8 @@ export async function waitFor<T>(
   for (;;) {
     const answer = await look();
     if ("done" in answer) return answer.done;
-    if (Date.now() > until) throw new Error(`${what} within ${deadlineMs} ms; last seen: ${JSON.stringify(answer.notYet)}`);
+    if (Date.now() > until)
+      throw new Error(`${what} within ${deadlineMs} ms; last seen: ${JSON.stringify(answer.notYet)}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -49,7 +49,7 @@ function waitForLine(child: ChildProcess, pattern: RegExp, deadlineMs: number): 
   });
 }
 
-function run(script: string, args: string[], env: NodeJS.ProcessEnv, log?: (line: string) => void): ChildProcess {
+function run(script: string, args: string[], env: Record<string, string>, log?: (line: string) => void): ChildProcess {
   const child = spawn(process.execPath, [join(root, script), ...args], {
     cwd: root,
     env: { ...process.env, ...env },
