@@ -11,6 +11,8 @@ import type { HostDriver } from "./driver.ts";
 import { makeHandler } from "./http/handler.ts";
 import { makeMetrics } from "./http/metrics.ts";
 import { openLibvirtDriver } from "./libvirt/driver.ts";
+import { openSimulatedDriver } from "./simulated/driver.ts";
+import { simPath } from "./simulated/state.ts";
 
 /** Time to receive a whole request of `LIMITS.bodyBytes`. */
 const REQUEST_MS = 30_000;
@@ -23,7 +25,9 @@ export type Agent = {
 };
 
 function openDriver(config: AgentConfig): HostDriver {
-  return openLibvirtDriver({ uri: config.libvirtUri, qmp: config.qmp === "allow" });
+  const qmp = config.qmp === "allow";
+  const path = simPath(config.libvirtUri);
+  return path === null ? openLibvirtDriver({ uri: config.libvirtUri, qmp }) : openSimulatedDriver({ path, qmp });
 }
 
 /** A socket file that nobody answers on is left over from an agent that was killed. */

@@ -1,0 +1,220 @@
+/** A host that exists only in a file: for machines without libvirt and for fleets larger than a machine can run. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { DiskObservation, HostCheckpoint, Observation, ObserveErrorCode } from "#chain/model.ts";
+import type { DomainSummary, HostEvent, HostInfo } from "#contract/agent.ts";
+import type { Extents } from "#contract/common.ts";
+import { ProblemError } from "#contract/problem.ts";
+import { Broadcast } from "../broadcast.ts";
+import type { DomainItem, ExtentsRequest, HostDriver, HostState, ObserveRequest } from "../driver.ts";
+import { HostFailure, observeError } from "../failure.ts";
+import { sealObservation, toItem } from "../operations/observation.ts";
+import { foldExtents } from "../qemu/extents.ts";
+import { eventsBetween } from "./changes.ts";
+import { domainsOf, readState, type SimDisk, type SimDomain, stateStamp } from "./state.ts";
+
+const LOOK_EVERY_MS = 150;
+const isoNow = (): string => new Date().toISOString();
+const isOn = (domain: SimDomain): boolean => domain.power !== "shut-off";
+const runtimeIdOf = (domain: SimDomain): string | null => (isOn(domain) ? `sim-${domain.run}` : null);
+const simulated = (code: ObserveErrorCode) =>
+  observeError(code, "The simulated host is told to fail here.", "simulated");
+
+function toDisk(disk: SimDisk, isRunning: boolean, qmp: boolean): DiskObservation {
+  const { target, source, format, virtualSize, device, inode, failure } = disk;
+  const forbidden =
+    isRunning && !qmp ? observeError("qmp-forbidden", "This site does not let the agent ask QEMU.") : null;
+  const error = failure === null ? forbidden : simulated(failure);
+  const known = error === null ? virtualSize : null;
+  return {
+    target,
+    source,
+    format,
+    virtualSize: known,
+    identity: { path: source, device, inode, size: known },
+    layers:
+      error === null
+        ? {
+            ok: true,
+            value: disk.layers.map((layer, depth) => ({
+              depth,
+              path: layer.path,
+              format: layer.format,
+              qcow2Compat: layer.qcow2Compat,
+              bitmaps: layer.bitmaps.map(({ isStored: _, ...bitmap }) => ({
+                ...bitmap,
+                // The image of a stopped domain does not say it.
+                dirtyBytes: isRunning ? bitmap.dirtyBytes : null,
+              })),
+            })),
+          }
+        : { ok: false, error },
+  };
+}
+
+function observeDomain(domain: SimDomain, qmp: boolean): Observation {
+  if (domain.failure !== null) throw new HostFailure(simulated(domain.failure));
+  const { vmId, name, power, persistent } = domain;
+  const checkpoints: HostCheckpoint[] = domain.checkpoints;
+  return sealObservation({
+    vmId,
+    name,
+    power,
+    persistent,
+    runtimeId: runtimeIdOf(domain),
+    observedAt: isoNow(),
+    source: isOn(domain) ? "qmp" : "image",
+    checkpoints: { ok: true, value: checkpoints },
+    disks: domain.disks.map((disk) => toDisk(disk, isOn(domain), qmp)),
+    job: { ok: true, value: domain.job ?? { operation: "none", elapsedMs: 0, doneBytes: null, totalBytes: null } },
+  });
+}
+
+/** Dirty clusters in runs of up to eight, spread over the disk: no real map stands behind the count. */
+function spreadExtents(dirtyBytes: number, virtualSize: number, granularity: number) {
+  const clusters = Math.min(Math.floor(dirtyBytes / granularity), Math.floor(virtualSize / granularity));
+  const runs = Math.ceil(clusters / 8);
+  const stride = runs === 0 ? 0 : Math.floor(virtualSize / granularity / runs);
+  return Array.from({ length: runs }, (_, i) => ({
+    offset: i * stride * granularity,
+    lengthBytes: Math.min(8, clusters - i * 8) * granularity,
+  }));
+}
+
+function readExtents(domain: SimDomain, request: ExtentsRequest): Extents {
+  const disk = domain.disks.find((d) => d.target === request.target);
+  const bitmap = disk?.layers.flatMap((layer) => layer.bitmaps).find((b) => b.name === request.name);
+  if (disk === undefined || bitmap === undefined) {
+    throw new ProblemError("not_found", "There is no such bitmap on this disk.", { subject: request.name });
+  }
+  if (disk.failure !== null) throw new HostFailure(simulated(disk.failure));
+  if (domain.job !== null) {
+    throw new HostFailure(observeError("lock-held", `A ${domain.job.operation} job is on this domain.`));
+  }
+  if (bitmap.inconsistent) {
+    throw new ProblemError("unsupported", "This bitmap is inconsistent.", { subject: request.name });
+  }
+  const { virtualSize } = disk;
+  const { granularity } = bitmap;
+  const extents = spreadExtents(bitmap.dirtyBytes, virtualSize, granularity);
+  return {
+    disk: disk.target,
+    bitmap: bitmap.name,
+    source: isOn(domain) ? "backup-live" : "nbd-cold",
+    observedAt: isoNow(),
+    virtualSize,
+    granularity,
+    dirtyBytes: extents.reduce((sum, e) => sum + e.lengthBytes, 0),
+    extentCount: extents.length,
+    ...foldExtents(extents, { virtualSize, granularity, most: request.buckets }),
+  };
+}
+
+/** @param path the state file; read again whenever it was replaced */
+export function openSimulatedDriver({ path, qmp }: { path: string; qmp: boolean }): HostDriver {
+  const broadcast = new Broadcast<HostEvent>();
+  let connection: HostInfo["connection"] = { state: "connecting", since: isoNow(), error: null };
+  let domains: Map<string, SimDomain> = new Map();
+  let stamp = "";
+
+  function setConnection(state: "connected" | "disconnected", reason: string | null): void {
+    if (connection.state === state) return;
+    const error = reason === null ? null : observeError("libvirt-unreachable", "The simulated host is off.", reason);
+    connection = { state, since: isoNow(), error };
+    broadcast.publish({ type: "connection", state, reason, at: connection.since });
+  }
+
+  /** Looks at the file; emits what changed since the last look. */
+  function refresh(): void {
+    try {
+      const seen = stateStamp(path);
+      if (seen === stamp) return;
+      const state = readState(path);
+      const next = domainsOf(state);
+      const events = stamp === "" ? [] : eventsBetween(domains, next, isoNow());
+      [stamp, domains] = [seen, next];
+      if (!state.connected) setConnection("disconnected", "switched off in the state file");
+      else {
+        setConnection("connected", null);
+        for (const event of events) broadcast.publish(event);
+      }
+    } catch (thrown) {
+      setConnection("disconnected", thrown instanceof Error ? thrown.message : String(thrown));
+    }
+  }
+  function connected(): Map<string, SimDomain> {
+    refresh();
+    if (connection.error !== null) throw new HostFailure(connection.error);
+    return domains;
+  }
+  refresh();
+  const timer = setInterval(refresh, LOOK_EVERY_MS);
+  timer.unref();
+
+  function observeOne(vmId: string, known: string | undefined): DomainItem {
+    try {
+      const domain = connected().get(vmId);
+      if (domain === undefined) return { type: "absent", vmId, at: isoNow() };
+      return toItem(observeDomain(domain, qmp), known);
+    } catch (thrown) {
+      if (thrown instanceof HostFailure) return { type: "failed", vmId, at: isoNow(), error: thrown.error };
+      throw thrown;
+    }
+  }
+  async function* observeAll(ids: Iterable<string>, { known, signal }: ObserveRequest): AsyncGenerator<DomainItem> {
+    let count = 0;
+    for (const vmId of ids) {
+      if (signal?.aborted) return;
+      yield observeOne(vmId, known?.[vmId]);
+      count += 1;
+      // A large fleet must not keep other requests waiting.
+      if (count % 50 === 0) await sleep(0);
+    }
+  }
+
+  return {
+    async host(): Promise<HostState> {
+      refresh();
+      return {
+        kind: "simulated",
+        libvirtVersion: null,
+        qemuVersion: null,
+        connection,
+        capabilities: { qmp, coldImages: true, coldExtents: true, liveExtents: true, backups: false },
+        switchedOff: [{ what: "everything real", why: "this host is simulated from a file" }],
+      };
+    },
+    async listDomains(): Promise<DomainSummary[]> {
+      return [...connected().values()].map((domain) => ({
+        vmId: domain.vmId,
+        name: domain.name,
+        power: domain.power,
+        persistent: domain.persistent,
+        runtimeId: runtimeIdOf(domain),
+        disks: domain.disks.map(({ target, source, format }) => ({ target, source, format })),
+      }));
+    },
+    async observe(request) {
+      return observeAll(new Set(request.vmIds ?? [...connected().keys()]), request);
+    },
+    async extents(request) {
+      const domain = connected().get(request.vmId);
+      if (domain !== undefined) return readExtents(domain, request);
+      throw new ProblemError("not_found", "This host has no such domain.", { subject: request.vmId });
+    },
+    events(signal) {
+      refresh();
+      const state = connection.state === "connected" ? "connected" : "disconnected";
+      const reason = connection.error?.hostMessage ?? null;
+      return broadcast.subscribe(signal, [{ type: "connection", state, reason, at: connection.since }]);
+    },
+    gauges: () => ({
+      libvirt_connected: connection.state === "connected" ? 1 : 0,
+      event_readers: broadcast.readers,
+      simulated_domains: domains.size,
+    }),
+    async close() {
+      clearInterval(timer);
+      broadcast.close();
+    },
+  };
+}
