@@ -53,7 +53,9 @@ export class LabHost {
       host: this.name,
       isTransient: request.transient ?? false,
       disks,
+      base: null,
       applied: null,
+      fresh: null,
     };
     await this.#lab.update((state) => {
       if (state.vms.some((entry) => entry.id === vm.id || entry.name === vm.name))

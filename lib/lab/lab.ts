@@ -61,7 +61,6 @@ export class Lab {
     await removeLab(this.dir);
     if (this.#isOwnDirectory) rmSync(this.dir, { recursive: true, force: true });
     await this.#lock?.release();
-    if (!this.#isOwnDirectory) rmSync(join(this.dir, "lab.lock"), { force: true });
   }
 
   /** Lets go of the lab and leaves it up: the next openLab refuses, attachLab and closing by the CLI work. */
@@ -85,7 +84,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   if (longest > 100) throw new Error(`${dir} is too long for a lab: unix sockets below it would exceed 107 bytes.`);
   const lock = await takeLock(join(dir, "lab.lock"));
   try {
-    if (hasState(dir) && readState(dir).isDetached)
+    if (isLeftUp(dir))
       throw new Error(`A lab that was left up is in ${dir}. Take it down first (lib/lab/cli.ts down --dir ${dir}).`);
     await removeLab(dir);
     const strangers = readdirSync(dir).filter((entry) => entry !== "lab.lock");
@@ -95,6 +94,13 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     await lock.release();
     throw cause;
   }
+}
+
+/** Left up on purpose, and something of it is still there (not after a reboot). */
+function isLeftUp(dir: string): boolean {
+  if (!hasState(dir)) return false;
+  const { isDetached, token } = readState(dir);
+  return isDetached && findOwnProcesses(dir, token).length > 0;
 }
 
 async function startLab(dir: string, options: LabOptions, lock: HeldLock): Promise<Lab> {

@@ -9,14 +9,24 @@ export type DiskFormat = "qcow2" | "raw" | "qcow2-v2";
 export type LabDisk = { target: string; sizeMiB: number; format: DiskFormat; path: string };
 
 export type HostState = { name: string; uuid: string; daemon: ProcessRef | null };
+/** A checkpoint as the record of a manager should have it: body of `POST /vms/{vmId}/checkpoints`. */
+export type RecordedCheckpoint = { id: string; parentId: string | null; createdAt: string; disks: string[] };
+
+/** What a scenario's VM is before its drift, and again after the undo. */
+export type BaseState = { name: string; host: string; disks: LabDisk[]; record: RecordedCheckpoint[] };
+
 export type VmState = {
   id: string;
   name: string;
   host: string;
   isTransient: boolean;
   disks: LabDisk[];
-  /** The scenario that was applied and not yet undone, with what its undo needs. */
-  applied: { scenario: string; notes: Record<string, string> } | null;
+  /** Set on VMs that prepareScenario made. */
+  base: BaseState | null;
+  /** The scenario that is applied and not yet undone. */
+  applied: string | null;
+  /** The base that it is in, untouched since it was reset; null once a scenario has begun. */
+  fresh: "stored" | "newest-unflushed" | null;
 };
 
 /** What describes a lab to every process that works on it: `<dir>/lab.json`. */

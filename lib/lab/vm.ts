@@ -211,6 +211,19 @@ export class LabVm {
     else await withDocument(this.#lab, checkpointXml(options.checkpoint), (path) => begin(["--checkpointxml", path]));
   }
 
+  /** Changes the disks of a stopped VM: its definition and the lab's state; images are the caller's business. */
+  async redefineDisks(disks: LabDisk[]): Promise<void> {
+    await this.recordDisks(disks);
+    await this.#withDomain((path) => this.virsh(["define", path]));
+  }
+
+  /** Records which disks it now has; for steps that change them by other means. */
+  recordDisks(disks: LabDisk[]): Promise<void> {
+    return changeVm(this.#lab, this.id, (vm) => {
+      vm.disks = disks;
+    });
+  }
+
   async abortJob(): Promise<void> {
     await this.virsh(["domjobabort", this.id]);
   }
