@@ -3,7 +3,7 @@
  * whatever happens: also one whose begin ran into its deadline and starts later in the daemon, and one of an agent
  * that was killed (its folder tells).
  */
-import { chown, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -16,6 +16,8 @@ import { readStartTime } from "./runtime-id.ts";
 import { buildXml } from "./xml.ts";
 
 const PREFIX = "driftline-pull-";
+/** QEMU must see it: systemd's RuntimeDirectory where there is one, for a unit's private /tmp is its own. */
+const BASE = process.env.RUNTIME_DIRECTORY?.split(":")[0] ?? tmpdir();
 /** libvirt itself gives up on its lock after 30 s. */
 const BEGIN_DEADLINE_MS = 40_000;
 const REAP_EVERY_MS = 5_000;
@@ -77,9 +79,9 @@ export class PullJobs {
 
   /** Ends the jobs that an agent which was killed has left on this host. */
   async reapLeftovers(): Promise<void> {
-    for (const entry of await readdir(tmpdir())) {
+    for (const entry of await readdir(BASE)) {
       if (!entry.startsWith(PREFIX)) continue;
-      const folder = join(tmpdir(), entry);
+      const folder = join(BASE, entry);
       const text = await readFile(join(folder, "job.json"), "utf8").catch(() => null);
       const note = text === null ? null : noteSchema.safeParse(JSON.parse(text)).data;
       if (!note || note.uri !== this.#uri) continue;
@@ -93,17 +95,24 @@ export class PullJobs {
     this.#closing.abort();
   }
 
-  /** QEMU makes the socket and libvirt the scratch file: the folder belongs to QEMU's user and to nobody else. */
+  /**
+   * QEMU makes the socket and libvirt the scratch file: the folder belongs to QEMU's user, or, when the agent is not
+   * root, to a group that both are in, and to nobody else.
+   */
   async #makeFolder(owner: { uid: number; gid: number }): Promise<string> {
-    const folder = await mkdtemp(join(tmpdir(), PREFIX));
-    if (process.getuid?.() === owner.uid) return folder;
+    const folder = await mkdtemp(join(BASE, PREFIX));
+    const uid = process.getuid?.() ?? 0;
     try {
-      await chown(folder, owner.uid, owner.gid);
+      if (uid === 0) await chown(folder, owner.uid, owner.gid);
+      else if (uid !== owner.uid) {
+        await chown(folder, uid, owner.gid);
+        await chmod(folder, 0o770);
+      }
       return folder;
     } catch (thrown) {
       await rm(folder, { recursive: true, force: true });
       const words = thrown instanceof Error ? thrown.message : String(thrown);
-      const message = "QEMU runs as another user and the agent may not make a folder for it.";
+      const message = "QEMU runs as another user and the agent is not in its group: no folder for both can be made.";
       throw new HostFailure(observeError("permission-denied", message, words));
     }
   }

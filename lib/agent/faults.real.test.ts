@@ -1,0 +1,244 @@
+/** What the agent says, and how soon, when something on a real host is broken. */
+import { execFile, spawn } from "node:child_process";
+import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hostInfoSchema, type ObserveItem } from "#contract/agent.ts";
+import type { LabHost } from "#lab/host.ts";
+import { type Lab, openLab } from "#lab/lab.ts";
+import type { LabVm } from "#lab/vm.ts";
+import { bitmapsOf, observationOf } from "./contract-suite.ts";
+import { AgentProcess } from "./testing/agent-process.ts";
+import { until } from "./testing/until.ts";
+
+const run = promisify(execFile);
+const NOBODY = { uid: 65_534, gid: 65_534 };
+const VDA = [{ target: "vda", sizeMiB: 16 }];
+
+/** The failure of a disk's layers. */
+function layersError(item: ObserveItem, target = "vda") {
+  const layers = observationOf(item).disks.find((disk) => disk.target === target)?.layers;
+  if (layers === undefined || layers.ok) throw new Error(`${target} was read: ${JSON.stringify(layers)}`);
+  return layers.error;
+}
+async function timed<T>(promise: Promise<T>): Promise<{ value: T; ms: number }> {
+  const began = Date.now();
+  return { value: await promise, ms: Date.now() - began };
+}
+
+describe("faults of a real host", () => {
+  let lab: Lab;
+  let host: LabHost;
+  let agent: AgentProcess;
+  let running: LabVm;
+  let other: LabVm;
+  let stopped: LabVm;
+
+  beforeAll(async () => {
+    lab = await openLab({ hosts: ["faults"] });
+    host = lab.host("faults");
+    running = await host.defineVm({ name: "runs", disks: VDA });
+    other = await host.defineVm({ name: "other", disks: VDA });
+    stopped = await host.defineVm({ name: "rests", disks: VDA });
+    for (const vm of [running, other]) {
+      await vm.start();
+      await vm.checkpoint("cp1");
+    }
+    // The account that owns the images, not root: root is stopped by no permission.
+    agent = await AgentProcess.start({ libvirtUri: host.uri, as: NOBODY });
+  });
+  afterAll(async () => {
+    await agent?.stop();
+    await lab?.close();
+  });
+
+  it("calls a bitmap of a running domain recording although its image file shows it in use", async () => {
+    await other.stop();
+    await other.start();
+    const file = other.disk("vda").path;
+    const { stdout } = await run("qemu-img", ["info", "-U", "--output=json", file]);
+    expect(stdout).toContain("in-use");
+    const seen = observationOf(await agent.observeOne(other.id));
+    expect(seen.source).toBe("qmp");
+    expect(bitmapsOf(seen, "vda")).toMatchObject([{ name: "cp1", recording: true, inconsistent: false }]);
+  });
+
+  it("times out a domain whose QEMU hangs, at once the next time, while another domain answers quickly", async () => {
+    running.pauseProcess();
+    try {
+      const hung = timed(agent.observeOne(running.id));
+      const quick = await timed(agent.observeOne(other.id));
+      expect(observationOf(quick.value).power).toBe("running");
+      expect(quick.ms).toBeLessThan(2_000);
+      const first = await hung;
+      expect(first.value).toMatchObject({ type: "failed", error: { code: "timeout", retryable: true } });
+      expect(first.ms).toBeLessThan(12_000);
+      const again = await timed(agent.observeOne(running.id));
+      expect(again.value).toMatchObject({ type: "failed", error: { code: "timeout" } });
+      expect(again.ms).toBeLessThan(1_000);
+      expect(observationOf(await agent.observeOne(other.id)).power).toBe("running");
+    } finally {
+      running.resumeProcess();
+    }
+    await until("the domain to be read again", 45_000, async () => {
+      const item = await agent.observeOne(running.id);
+      return item.type === "observation" ? item : null;
+    });
+  });
+
+  it("says disconnected while libvirtd hangs, within its deadlines, and recovers when it goes on", async () => {
+    host.pauseDaemon();
+    try {
+      const state = await timed(agent.get("/v1/host"));
+      expect(hostInfoSchema.parse(state.value.body).connection).toMatchObject({ state: "disconnected" });
+      expect(state.ms).toBeLessThan(6_000);
+      const item = await timed(agent.observeOne(other.id));
+      expect(item.value).toMatchObject({ type: "failed", error: { retryable: true } });
+      expect(item.ms).toBeLessThan(12_000);
+      const ready = await fetch(`${agent.address}/readyz`);
+      expect(ready.status).toBe(503);
+    } finally {
+      host.resumeDaemon();
+    }
+    await until("the host to be connected again", 30_000, async () => {
+      const { body } = await agent.get("/v1/host");
+      return hostInfoSchema.parse(body).connection.state === "connected" || null;
+    });
+    await until("the domain to be read again", 30_000, async () => {
+      const item = await agent.observeOne(other.id);
+      return item.type === "observation" ? item : null;
+    });
+  });
+
+  it("recovers from a killed libvirtd without a restart, tells its readers, and runs keep their runtime id", async () => {
+    const events = await agent.listen();
+    const before = observationOf(await agent.observeOne(other.id)).runtimeId;
+    await host.killDaemon();
+    const states = (): string[] => events.seen.flatMap((e) => (e.type === "connection" ? [e.state] : []));
+    await until("disconnected", 10_000, () => states().at(-1) === "disconnected" || null);
+    await host.startDaemon();
+    await until("connected", 15_000, () => states().at(-1) === "connected" || null);
+    expect(observationOf(await agent.observeOne(other.id)).runtimeId).toBe(before);
+    events.stop();
+  });
+
+  it("says image-locked for a stopped domain whose image somebody holds open", async () => {
+    const folder = join(lab.dir, "disks");
+    const socket = join(folder, "hold.sock");
+    const args = ["-t", "-f", "qcow2", "-k", socket, stopped.disk("vda").path];
+    const holder = spawn("qemu-nbd", args, { stdio: "ignore" });
+    try {
+      await until("qemu-nbd to hold the image", 5_000, () => existsSync(socket) || null);
+      const error = layersError(await agent.observeOne(stopped.id));
+      expect(error).toMatchObject({ code: "image-locked", retryable: true });
+      expect(error.hostMessage).toContain("lock");
+    } finally {
+      holder.kill("SIGKILL");
+      rmSync(socket, { force: true });
+    }
+    await until("the lock to go", 5_000, async () => {
+      const disk = observationOf(await agent.observeOne(stopped.id)).disks[0];
+      return disk?.layers.ok || null;
+    });
+  });
+
+  it("says permission-denied for an image that it may not open", async () => {
+    const { path } = stopped.disk("vda");
+    chownSync(path, 0, 0);
+    chmodSync(path, 0o600);
+    try {
+      expect(layersError(await agent.observeOne(stopped.id))).toMatchObject({ code: "permission-denied" });
+    } finally {
+      chownSync(path, NOBODY.uid, NOBODY.gid);
+      chmodSync(path, 0o644);
+    }
+  });
+
+  it("says image-missing for an image that is gone and unreadable for one that is no qcow2", async () => {
+    const vm = await host.defineVm({ name: "broken", disks: VDA });
+    const { path } = vm.disk("vda");
+    writeFileSync(path, Buffer.alloc(4096, 7));
+    const broken = layersError(await agent.observeOne(vm.id));
+    expect(broken).toMatchObject({ code: "unreadable", retryable: false });
+    rmSync(path);
+    expect(layersError(await agent.observeOne(vm.id))).toMatchObject({ code: "image-missing" });
+  });
+
+  it("reads a raw disk as one layer without bitmaps, and an old qcow2 with its version", async () => {
+    const disks = [
+      { target: "vda", sizeMiB: 8, format: "raw" as const },
+      { target: "vdb", sizeMiB: 8, format: "qcow2-v2" as const },
+    ];
+    const vm = await host.defineVm({ name: "plain", disks });
+    for (const isOn of [false, true]) {
+      if (isOn) await vm.start();
+      const seen = observationOf(await agent.observeOne(vm.id));
+      expect(seen.disks.map((disk) => [disk.virtualSize, disk.layers])).toEqual([
+        [8 * 2 ** 20, { ok: true, value: [expect.objectContaining({ format: "raw", bitmaps: [] })] }],
+        [8 * 2 ** 20, { ok: true, value: [expect.objectContaining({ qcow2Compat: "0.10", bitmaps: [] })] }],
+      ]);
+    }
+    await vm.stop();
+  });
+
+  it("leaves the bitmaps of running domains alone where qmp is forbidden, and says so", async () => {
+    const strict = await AgentProcess.start({ libvirtUri: host.uri, qmp: "forbid" });
+    try {
+      const item = await strict.observeOne(other.id);
+      expect(layersError(item)).toMatchObject({ code: "qmp-forbidden" });
+      expect(observationOf(item).checkpoints).toMatchObject({ ok: true, value: [{ id: "cp1" }] });
+      expect(observationOf(await strict.observeOne(stopped.id)).disks[0]?.layers.ok).toBe(true);
+      const { capabilities, switchedOff } = hostInfoSchema.parse((await strict.get("/v1/host")).body);
+      expect(capabilities.qmp).toBe(false);
+      expect(switchedOff[0]?.what).toContain("running");
+    } finally {
+      await strict.stop();
+    }
+  });
+
+  it("refuses extents with 409 while a job is on the domain, and does not end that job", async () => {
+    const folder = join(lab.dir, "disks");
+    await running.write("vda", 0, 2 ** 20);
+    const socket = join(folder, "foreign.sock");
+    const xml = join(folder, "foreign.xml");
+    writeFileSync(xml, pullXml(socket, join(folder, "foreign.scratch")));
+    await running.virsh(["backup-begin", running.id, xml]);
+    try {
+      const { status, body } = await agent.get(`/v1/domains/${running.id}/disks/vda/bitmaps/cp1/extents`);
+      expect([status, body.code, body.retryable]).toEqual([409, "vm_busy", true]);
+      const seen = observationOf(await agent.observeOne(running.id));
+      expect(seen.job).toMatchObject({ ok: true, value: { operation: "backup" } });
+      expect(bitmapsOf(seen, "vda").map((b) => b.name)).toEqual(["cp1"]);
+    } finally {
+      await running.abortJob();
+    }
+  });
+
+  it("ends the pull job that an agent which was killed has left behind", async () => {
+    const folder = join(tmpdir(), `driftline-pull-test${process.pid}`);
+    mkdirSync(folder, { mode: 0o700 });
+    chownSync(folder, NOBODY.uid, NOBODY.gid);
+    const socketPath = join(folder, "nbd.sock");
+    const note = { uri: host.uri, vmId: running.id, socketPath, agent: "1-0" };
+    writeFileSync(join(folder, "job.json"), JSON.stringify(note));
+    const xml = join(lab.dir, "disks", "left.xml");
+    writeFileSync(xml, pullXml(socketPath, join(folder, "scratch.qcow2")));
+    await running.virsh(["backup-begin", running.id, xml]);
+    const next = await AgentProcess.start({ libvirtUri: host.uri, ownTmp: false });
+    try {
+      await until("the job to end", 10_000, async () => {
+        const { job } = observationOf(await next.observeOne(running.id));
+        return (job.ok && job.value.operation === "none") || null;
+      });
+      await until("the folder to go", 5_000, () => !existsSync(folder) || null);
+    } finally {
+      await next.stop();
+    }
+  });
+});
+
+const pullXml = (socket: string, scratch: string): string =>
+  `<domainbackup mode='pull'><server transport='unix' socket='${socket}'/>` +
+  `<disks><disk name='vda' backup='yes' type='file'><scratch file='${scratch}'/></disk></disks></domainbackup>`;

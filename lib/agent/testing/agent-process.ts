@@ -1,0 +1,90 @@
+/** Starts the real agent with a configuration of its own, the way it is started in production, and talks HTTP to it. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { chmod, chown, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AgentClient } from "./agent-client.ts";
+
+const READY = /^driftline-agent ready: (\S+)$/m;
+const START_MS = 20_000;
+
+export type AgentOptions = {
+  libvirtUri: string;
+  qmp?: "allow" | "forbid";
+  /** Runs as this account; the tests are root, which no permission stops. */
+  as?: { uid: number; gid: number };
+  /** False: the machine's TMPDIR instead of one of its own. */
+  ownTmp?: boolean;
+};
+
+export class AgentProcess extends AgentClient {
+  readonly child: ChildProcess;
+  readonly #folder: string;
+
+  private constructor(address: string, token: string, child: ChildProcess, folder: string) {
+    super(address, token);
+    this.child = child;
+    this.#folder = folder;
+  }
+
+  static async start({ libvirtUri, qmp = "allow", as, ownTmp = true }: AgentOptions): Promise<AgentProcess> {
+    const folder = await mkdtemp(join(tmpdir(), "dl-agent-test-"));
+    const token = randomBytes(24).toString("hex");
+    const file = join(folder, "agent.json");
+    const tokenSha256 = [createHash("sha256").update(token).digest("hex")];
+    await writeFile(file, JSON.stringify({ name: "test", listen: "127.0.0.1:0", libvirtUri, tokenSha256, qmp }));
+    if (as !== undefined) await chown(folder, as.uid, as.gid);
+    // QEMU, another account, must reach the sockets that the agent makes below its TMPDIR.
+    await chmod(folder, 0o711);
+    await chmod(file, 0o644);
+    const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+    const child = spawn(process.execPath, [main, "--config", file], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, HOME: folder, ...(ownTmp ? { TMPDIR: folder } : {}) },
+      ...(as ?? {}),
+    });
+    try {
+      return new AgentProcess(await readAddress(child), token, child, folder);
+    } catch (thrown) {
+      child.kill("SIGKILL");
+      await rm(folder, { recursive: true, force: true });
+      throw thrown;
+    }
+  }
+
+  /** SIGTERM; resolves with the exit code. */
+  async stop(): Promise<number | null> {
+    const code = await new Promise<number | null>((resolve) => {
+      if (this.child.exitCode !== null) resolve(this.child.exitCode);
+      this.child.once("exit", (exit) => resolve(exit));
+      this.child.kill("SIGTERM");
+    });
+    await rm(this.#folder, { recursive: true, force: true });
+    return code;
+  }
+}
+
+/** The address of the ready line. @throws with the agent's own words when it ends or stays silent */
+function readAddress(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let out = "";
+    let err = "";
+    const timer = setTimeout(() => reject(new Error(`the agent did not get ready: ${err}`)), START_MS);
+    child.stderr?.on("data", (chunk: Buffer) => {
+      err += chunk.toString();
+    });
+    child.stdout?.on("data", (chunk: Buffer) => {
+      out += chunk.toString();
+      const address = READY.exec(out)?.[1];
+      if (address === undefined) return;
+      clearTimeout(timer);
+      resolve(address);
+    });
+    child.once("exit", (code) => {
+      clearTimeout(timer);
+      reject(new Error(`the agent ended with ${code}: ${err}`));
+    });
+  });
+}
