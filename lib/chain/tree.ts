@@ -79,3 +79,18 @@ export function currentLine<T extends TreeItem & { state?: string }>(record: { c
   const tip = newestOf(active.length > 0 ? active : record.checkpoints);
   return tip ? pathTo(byId(record.checkpoints), tip) : [];
 }
+
+/** The checkpoints that cover each disk, in the order of the list. */
+export function coveringByDisk<T extends { disks: readonly { target: string }[] }>(
+  list: readonly T[],
+): Map<string, T[]> {
+  const covering = new Map<string, T[]>();
+  for (const item of list) {
+    for (const { target } of item.disks) {
+      const items = covering.get(target);
+      if (items) items.push(item);
+      else covering.set(target, [item]);
+    }
+  }
+  return covering;
+}

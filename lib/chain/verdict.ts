@@ -16,7 +16,7 @@ import type {
   VmRecord,
 } from "./model.ts";
 import { currentLine } from "./order.ts";
-import { byId } from "./tree.ts";
+import { byId, coveringByDisk } from "./tree.ts";
 import { readCheckpoints, readLayers } from "./trust.ts";
 import type { VerdictReason } from "./words/verdicts.ts";
 
@@ -42,7 +42,8 @@ export function nextBackup(input: NextBackupInput): DiskVerdict[] {
     for (const disk of input.record.disks) if (disk.retiredAt !== null) targets.delete(disk.target);
   }
   const vm = verdictOfVm(input);
-  const line = currentLine(input.record).reverse();
+  const covering = coveringByDisk(currentLine(input.record).reverse());
+  const distrusted = distrustedDisks(input.findings);
   const host = observation ? readHost(observation) : null;
   const disks = new Map(observation?.disks.map((disk) => [disk.target, disk]));
   return [...targets].sort().map((target) => {
@@ -50,7 +51,7 @@ export function nextBackup(input: NextBackupInput): DiskVerdict[] {
     const disk = disks.get(target);
     if (!observation || !host) return answer(target, "unknown", "not-observed");
     if (!disk) return answer(target, "unknown", "disk-not-observed");
-    return verdictOfDisk(input, observation, disk, line, host);
+    return verdictOfDisk(input, observation, disk, covering.get(target) ?? [], host, distrusted.get(target));
   });
 }
 
@@ -78,35 +79,44 @@ function verdictOfVm(input: NextBackupInput): { verdict: "blocked" | "unknown"; 
   return null;
 }
 
+/**
+ * Disks none of whose bitmaps may be used. A replacement can be accepted by a person; a rewind cannot: nothing brings
+ * lost writes back.
+ */
+function distrustedDisks(findings: readonly Finding[]): Map<string, "replaced" | "rewound"> {
+  const distrusted = new Map<string, "replaced" | "rewound">();
+  for (const { kind, subject, acknowledged } of findings) {
+    if (subject.disk === null) continue;
+    if (kind === "bitmap.rewound" && !distrusted.has(subject.disk)) distrusted.set(subject.disk, "rewound");
+    if (kind === "disk.replaced" && !acknowledged) distrusted.set(subject.disk, "replaced");
+  }
+  return distrusted;
+}
+
 function verdictOfDisk(
-  { record, findings, inFlight = [] }: NextBackupInput,
+  { record, inFlight = [] }: NextBackupInput,
   observation: Observation,
   disk: DiskObservation,
-  line: readonly RecordCheckpoint[],
+  covering: readonly RecordCheckpoint[],
   host: Host,
+  distrust: "replaced" | "rewound" | undefined,
 ): DiskVerdict {
   const { target } = disk;
   const layers = readLayers(observation, disk);
-  const has = (kind: FindingKind) =>
-    findings.some((finding) => finding.kind === kind && finding.subject.disk === target && !finding.acknowledged);
   if (!layers.ok && layers.error.code === "unreadable") return answer(target, "blocked", "unreadable");
   if (unsupportedReason(disk, layers) !== null) return answer(target, "full", "unsupported");
-  if (has("disk.replaced")) return answer(target, "full", "replaced");
-  // Whether or not somebody accepted it: no acknowledgement brings lost writes back.
-  if (findings.some((finding) => finding.kind === "bitmap.rewound" && finding.subject.disk === target)) {
-    return answer(target, "full", "rewound");
-  }
+  if (distrust) return answer(target, "full", distrust);
   if (inFlight.some((job) => job.kind !== "backup" && job.disks.includes(target))) {
     return answer(target, "unknown", "job-in-flight");
   }
-  const covering = line.filter((item) => item.disks.some((covered) => covered.target === target));
   const retired = record.disks.some((known) => known.target === target && known.retiredAt !== null);
   const bases = retired ? [] : covering.filter(isFinished);
-  if (record.checkpoints.length === 0) return answer(target, "full", "no-checkpoint");
-  if (bases.length === 0)
-    return answer(target, "full", covering.length > 0 && !retired ? "only-unfinished" : "not-covered");
   const bitmaps = summariseBitmaps({ ...disk, layers });
   if (!bitmaps.ok) return answer(target, "unknown", "bitmaps-not-read");
+  if (record.checkpoints.length === 0) return answer(target, "full", "no-checkpoint");
+  if (bases.length === 0) {
+    return answer(target, "full", covering.length > 0 && !retired ? "only-unfinished" : "not-covered");
+  }
   return newestBase(target, bases, new Map(bitmaps.value.map((bitmap) => [bitmap.name, bitmap])), host);
 }
 

@@ -10,6 +10,7 @@ import { findRewound } from "./rewound.ts";
 import { findUnknownBitmaps } from "./unknown-bitmaps.ts";
 import { findVmDefects } from "./vm.ts";
 
+export { type CarryInput, carryProofs } from "./carry.ts";
 export { DESTRUCTIVE, KIND_FACTS } from "./kinds.ts";
 export { findingId } from "./make.ts";
 export { guessOwner } from "./owner.ts";

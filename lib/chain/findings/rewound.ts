@@ -1,6 +1,6 @@
 /** An older image put back: libvirt validates it happily, only the counts give it away. */
-import { isHealthy } from "../bitmaps.ts";
 import type { Finding } from "../model.ts";
+import { coveringByDisk } from "../tree.ts";
 import { formatBytes } from "../words/bytes.ts";
 import type { DriftContext } from "./context.ts";
 import { makeFinding } from "./make.ts";
@@ -11,12 +11,14 @@ type Counted = { layerPath: string; granularity: number; dirtyBytes: number };
 export function findRewound(ctx: DriftContext): Finding[] {
   const findings: Finding[] = [];
   const highest = highestSamples(ctx);
+  const covering = coveringByDisk(ctx.settled);
   for (const [target, disk] of ctx.disks) {
     if (!disk.bitmaps || ctx.retired.has(target)) continue;
     const counted = new Map<string, Counted[]>();
-    for (const item of ctx.settled) {
+    for (const item of covering.get(target) ?? []) {
       const bitmap = disk.bitmaps.get(item.id);
-      if (!bitmap || !isHealthy(bitmap) || !item.disks.some((covered) => covered.target === target)) continue;
+      // Of a busy one a job may hold the count still while later bitmaps go on counting.
+      if (bitmap?.state !== "recording") continue;
       const counts = bitmap.held.flatMap(({ layer, bitmap: held }) =>
         held.dirtyBytes === null
           ? []

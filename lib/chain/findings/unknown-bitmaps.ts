@@ -55,9 +55,10 @@ function ownedNames(ctx: DriftContext): (target: string, name: string) => boolea
       }
     }
   }
+  // The image of a disk that went may be back under a new target with its bitmaps: disk.gone and disk.added say that.
+  const wandering = [...covered].some((target) => !ctx.disks.has(target) && !ctx.retired.has(target));
   return (target, name) =>
     anywhere.has(name) ||
     onDisk.has(`${target}\n${name}`) ||
-    // The image of a recorded disk under a new target brings its bitmaps along: disk.added and disk.gone say that.
-    (!covered.has(target) && ctx.record.has(name));
+    (wandering && !covered.has(target) && ctx.record.has(name));
 }

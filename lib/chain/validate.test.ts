@@ -1,0 +1,60 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { arbHealthy } from "./testing/generators.ts";
+import { healthyBitmap, healthyLine } from "./testing/healthy.ts";
+import { validateSet } from "./validate.ts";
+
+const validate = ({ record, observation }: ReturnType<typeof healthyLine>) =>
+  validateSet({ checkpoints: record.checkpoints, observation });
+
+describe("validateSet", () => {
+  test("a complete set that matches is valid, in any tree", () => {
+    fc.assert(
+      fc.property(arbHealthy(), (input) => {
+        expect(validate(input)).toEqual({ valid: true, findings: [], unknown: [] });
+      }),
+    );
+  });
+
+  test("lists missing and unknown bitmaps of the whole set at once", () => {
+    const input = healthyLine(3, ["vda", "vdb"]);
+    input.observation.disks.forEach(({ layers }, index) => {
+      const bitmaps = layers.ok ? layers.value[0]?.bitmaps : undefined;
+      if (index === 0) bitmaps?.splice(1, 1);
+      else bitmaps?.push(healthyBitmap("stray", 0));
+    });
+    const { valid, findings } = validate(input);
+    expect(valid).toBe(false);
+    expect(findings.map(({ id }) => id)).toEqual(["bitmap.missing|cp1|vda|cp1", "bitmap.unknown||vdb|stray"]);
+  });
+
+  test("what could not be read leaves it open, what was found wrong does not", () => {
+    const input = healthyLine(2, ["vda", "vdb"]);
+    const error = { code: "image-locked", message: "", hostMessage: null, retryable: true } as const;
+    const [vda, vdb] = input.observation.disks;
+    if (vdb) vdb.layers = { ok: false, error };
+    expect(validate(input)).toEqual({ valid: null, findings: [], unknown: [{ disk: "vdb", error }] });
+    if (vda?.layers.ok) for (const layer of vda.layers.value) layer.bitmaps.pop();
+    expect(validate(input)).toMatchObject({ valid: false, unknown: [{ disk: "vdb" }] });
+  });
+
+  test("a VM that the host does not know cannot be validated", () => {
+    const input = healthyLine(1, ["vda"], "absent");
+    input.observation.checkpoints = { ok: true, value: [] };
+    expect(validate(input)).toMatchObject({ valid: null, findings: [], unknown: [{ disk: null }] });
+  });
+
+  test("judges the set alone: no disk is called new or replaced, and a raw one is no fault", () => {
+    const input = healthyLine(1);
+    const identity = { path: "/z", device: null, inode: null, size: null };
+    input.observation.disks.push({
+      target: "vdz",
+      source: "/z",
+      format: "raw",
+      virtualSize: 1,
+      identity,
+      layers: { ok: true, value: [] },
+    });
+    expect(validate(input)).toMatchObject({ valid: true, findings: [{ kind: "disk.unsupported" }] });
+  });
+});
