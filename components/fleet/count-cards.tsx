@@ -73,12 +73,12 @@ function CountCard(props: {
   isOn: boolean;
   onToggle: (isOn: boolean) => void;
 }) {
-  const { word, Shape } = describeAxis(props.value);
+  const { word, tone, Shape } = describeAxis(props.value);
   return (
     <button
       type="button"
       aria-pressed={props.isOn}
-      title={word.means}
+      title={word.hint}
       onClick={() => props.onToggle(!props.isOn)}
       className={cx(
         "flex min-w-0 flex-1 flex-col items-start rounded-md border px-2 py-1.5 text-left transition-colors hover:bg-hover",
@@ -93,13 +93,10 @@ function CountCard(props: {
         </span>
       )}
       <span
-        className={cx(
-          "flex max-w-full items-center gap-1 text-xs",
-          props.count === 0 ? "text-ink-3" : TONE_TEXT[word.tone],
-        )}
+        className={cx("flex max-w-full items-center gap-1 text-xs", props.count === 0 ? "text-ink-3" : TONE_TEXT[tone])}
       >
         <Shape size={13} strokeWidth={2.25} aria-hidden className="shrink-0" />
-        <span className="truncate">{word.word}</span>
+        <span className="truncate">{word.label}</span>
       </span>
     </button>
   );

@@ -1,8 +1,8 @@
 import { LoaderCircle } from "lucide-react";
 import Link from "next/link";
 import { memo } from "react";
+import { POWER_LABELS } from "#chain/words.ts";
 import { formatBytes, plural } from "#client/format.ts";
-import { POWER_WORDS } from "#client/words.ts";
 import { AxisBadge, isPast } from "#components/patterns/axis-badge.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { KindChip } from "#components/patterns/severity-mark.tsx";
@@ -11,8 +11,8 @@ import type { VmRow } from "#contract/engine.ts";
 
 /** Columns of a wide list; below that width a row becomes a small card. */
 export const ROW_GRID =
-  "flex flex-wrap items-center gap-x-3 gap-y-1.5 py-2.5 xl:grid xl:grid-cols-[minmax(10rem,1.5fr)_minmax(6rem,0.8fr)_4.5rem_10.5rem_11.5rem_10rem_minmax(12rem,2fr)_3.5rem_3rem_minmax(9.5rem,1fr)] xl:gap-y-0 xl:py-0";
-const CHIPS = 3;
+  "flex flex-wrap items-center gap-x-3 gap-y-1.5 py-2.5 xl:grid xl:grid-cols-[minmax(9rem,1.3fr)_minmax(6rem,0.8fr)_5.5rem_7rem_7.5rem_10rem_minmax(14rem,2.4fr)_3rem_2.75rem_minmax(8.5rem,0.9fr)] xl:gap-y-0 xl:py-0";
+const CHIPS = 2;
 
 const LAST_BACKUP = { full: "Full", incremental: "Incremental", mixed: "Mixed" } as const;
 
@@ -40,12 +40,12 @@ export const VmRowView = memo(function VmRowView({ row }: { row: VmRow }) {
         {row.hostName ?? <span className="text-ink-3">No host</span>}
       </div>
       <div role="cell" className={cx("text-ink-2", past && "hatched rounded-sm px-1")}>
-        {POWER_WORDS[row.power].word}
+        {POWER_LABELS[row.power].label}
       </div>
-      <div role="cell" className="min-w-0">
+      <div role="cell" className="flex min-w-0 items-center">
         <AxisBadge axis={{ axis: "agreement", value: row.axes.agreement }} past={past} />
       </div>
-      <div role="cell" className="min-w-0">
+      <div role="cell" className="flex min-w-0 items-center">
         <AxisBadge axis={{ axis: "nextBackup", value: row.axes.nextBackup }} past={past} />
       </div>
       <div role="cell" className="flex min-w-0 items-center gap-1.5">
@@ -54,12 +54,21 @@ export const VmRowView = memo(function VmRowView({ row }: { row: VmRow }) {
           {row.observedAt ? <Moment at={row.observedAt} /> : "never read"}
         </span>
       </div>
-      <div role="cell" className="flex min-w-0 flex-wrap gap-1 overflow-hidden xl:h-6">
+      <div role="cell" className="flex min-w-0 flex-wrap items-center gap-1 xl:flex-nowrap xl:overflow-hidden">
         {row.kinds.slice(0, CHIPS).map((kind) => (
           <KindChip key={kind.kind} {...kind} />
         ))}
         {row.kinds.length > CHIPS && (
-          <span className="inline-flex h-6 items-center text-xs text-ink-3">+{row.kinds.length - CHIPS} kinds</span>
+          <span
+            title={row.kinds
+              .slice(CHIPS)
+              .map(({ kind }) => kind)
+              .join(", ")}
+            className="inline-flex h-6 shrink-0 items-center text-xs text-ink-2"
+          >
+            +{row.kinds.length - CHIPS}
+            <span className="sr-only"> more kinds</span>
+          </span>
         )}
       </div>
       <div role="cell" className="text-right max-xl:text-left">
@@ -75,8 +84,8 @@ export const VmRowView = memo(function VmRowView({ row }: { row: VmRow }) {
           <>
             {LAST_BACKUP[row.lastBackup.kind]}
             {row.lastBackup.bytes !== null && ` ${formatBytes(row.lastBackup.bytes)}`}
-            {", "}
-            <Moment at={row.lastBackup.at} className="text-ink-3" />
+            <span className="xl:sr-only">, </span>
+            <Moment at={row.lastBackup.at} className="text-xs leading-4 text-ink-3 xl:block" />
           </>
         ) : (
           <span className="text-ink-3">No backup yet</span>

@@ -14,7 +14,8 @@ import {
   Zap,
 } from "lucide-react";
 import type { Agreement, Freshness, NextBackup } from "#chain/model.ts";
-import { AGREEMENT_WORDS, FRESHNESS_WORDS, NEXT_BACKUP_WORDS, type Tone, type Word } from "#client/words.ts";
+import { AGREEMENT_LABELS, FRESHNESS_LABELS, type Label, NEXT_BACKUP_LABELS } from "#chain/words.ts";
+import { AGREEMENT_TONES, FRESHNESS_TONES, NEXT_BACKUP_TONES, type Tone } from "#client/words.ts";
 import { cx } from "#components/ui/cx.ts";
 
 const AGREEMENT_SHAPES: Record<Agreement, LucideIcon> = {
@@ -57,15 +58,27 @@ export type AxisValue =
   | { axis: "nextBackup"; value: NextBackup }
   | { axis: "freshness"; value: Freshness };
 
-/** The word and the shape of a value on its axis. */
-export function describeAxis(axis: AxisValue): { word: Word; Shape: LucideIcon } {
+/** The word, the shape and the colour of a value on its axis. */
+export function describeAxis(axis: AxisValue): { word: Label; tone: Tone; Shape: LucideIcon } {
   switch (axis.axis) {
     case "agreement":
-      return { word: AGREEMENT_WORDS[axis.value], Shape: AGREEMENT_SHAPES[axis.value] };
+      return {
+        word: AGREEMENT_LABELS[axis.value],
+        tone: AGREEMENT_TONES[axis.value],
+        Shape: AGREEMENT_SHAPES[axis.value],
+      };
     case "nextBackup":
-      return { word: NEXT_BACKUP_WORDS[axis.value], Shape: NEXT_BACKUP_SHAPES[axis.value] };
+      return {
+        word: NEXT_BACKUP_LABELS[axis.value],
+        tone: NEXT_BACKUP_TONES[axis.value],
+        Shape: NEXT_BACKUP_SHAPES[axis.value],
+      };
     case "freshness":
-      return { word: FRESHNESS_WORDS[axis.value], Shape: FRESHNESS_SHAPES[axis.value] };
+      return {
+        word: FRESHNESS_LABELS[axis.value],
+        tone: FRESHNESS_TONES[axis.value],
+        Shape: FRESHNESS_SHAPES[axis.value],
+      };
   }
 }
 
@@ -73,37 +86,28 @@ export function describeAxis(axis: AxisValue): { word: Word; Shape: LucideIcon }
 export const isPast = (freshness: Freshness): boolean => freshness === "stale" || freshness === "offline";
 
 /**
- * One value of one axis: shape, word, letter and colour together.
- * `past`: the observation is stale or its host offline. Then it says "Cannot tell", hatched, and names the last known value.
+ * One value of one axis: shape, word and colour together.
+ * `past`: the observation is stale or its host offline. Then it says "Cannot tell", hatched, and names the last known
+ * value below. It is never green.
  */
-export function AxisBadge({
-  axis,
-  past = false,
-  pill = false,
-  compact = false,
-}: {
-  axis: AxisValue;
-  past?: boolean;
-  pill?: boolean;
-  compact?: boolean;
-}) {
+export function AxisBadge({ axis, past = false, pill = false }: { axis: AxisValue; past?: boolean; pill?: boolean }) {
   const known = describeAxis(axis);
   const isHatched = past || (axis.axis === "freshness" && isPast(axis.value));
-  const last = past && axis.value !== "unknown" ? known.word.word : null;
+  const last = past && axis.value !== "unknown" ? known.word.label : null;
   const shown = past && axis.axis !== "freshness" ? describeAxis({ axis: "agreement", value: "unknown" }) : known;
-  const tone = isHatched ? "mute" : shown.word.tone;
+  const tone = isHatched ? "mute" : shown.tone;
   return (
     <span
       data-axis={axis.axis}
       data-value={axis.value}
       data-tone={tone}
-      title={last ? `Last known: ${last}. ${shown.word.means}` : shown.word.means}
+      title={last ? `Last known: ${last}. ${shown.word.hint}` : shown.word.hint}
       className={cx(
         "inline-flex max-w-full items-center gap-1.5 rounded-md whitespace-nowrap",
         TONE_TEXT[tone],
-        pill && `h-7 border border-line px-2 font-medium ${TONE_PILL[tone]}`,
+        pill && `min-h-7 border border-line px-2 font-medium ${TONE_PILL[tone]}`,
         isHatched && "hatched",
-        isHatched && !pill && "px-1",
+        isHatched && !pill && "-ml-1 px-1",
       )}
     >
       <shown.Shape
@@ -112,17 +116,10 @@ export function AxisBadge({
         aria-hidden
         className={cx("shrink-0", axis.value === "checking" && "animate-turn")}
       />
-      {compact ? (
-        <>
-          <span aria-hidden className="font-mono text-xs font-medium">
-            {shown.word.letter}
-          </span>
-          <span className="sr-only">{shown.word.word}</span>
-        </>
-      ) : (
-        <span className="truncate">{shown.word.word}</span>
-      )}
-      {last && <span className="truncate text-xs text-ink-3">was {last.toLowerCase()}</span>}
+      <span className={cx("flex min-w-0", pill ? "items-baseline gap-1.5" : "flex-col")}>
+        <span className="truncate">{shown.word.label}</span>
+        {last && <span className="truncate text-xs leading-4 font-normal text-ink-2">was {last.toLowerCase()}</span>}
+      </span>
     </span>
   );
 }

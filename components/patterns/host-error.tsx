@@ -1,5 +1,5 @@
 import type { ObserveError } from "#chain/model.ts";
-import { OBSERVE_ADVICE } from "#client/words.ts";
+import { observeErrorWords } from "#chain/words.ts";
 
 /** A read that failed: our sentence, the host's own words, what to do. Never shown as "none". */
 export function HostError({ error }: { error: ObserveError }) {
@@ -13,7 +13,7 @@ export function HostError({ error }: { error: ObserveError }) {
           <span className="sr-only">The host says: </span>“{error.hostMessage}”
         </p>
       )}
-      <p className="mt-1 text-ink-2">{OBSERVE_ADVICE[error.code]}</p>
+      <p className="mt-1 text-ink-2">{observeErrorWords(error.code).next}</p>
     </div>
   );
 }

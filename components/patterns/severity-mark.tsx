@@ -1,6 +1,7 @@
 import { Database, Diamond, Info, type LucideIcon, OctagonX, TriangleAlert } from "lucide-react";
 import type { FindingKind, Severity } from "#chain/model.ts";
-import { KIND_TITLES, SEVERITY_WORDS } from "#client/words.ts";
+import { KIND_TITLES, SEVERITY_LABELS } from "#chain/words.ts";
+import { SEVERITY_TONES } from "#client/words.ts";
 import { cx } from "#components/ui/cx.ts";
 import { TONE_TEXT } from "./axis-badge.tsx";
 
@@ -14,15 +15,18 @@ const SHAPES: Record<Severity, LucideIcon> = {
 
 /** How much a finding matters: shape and colour, with the word unless `bare`. */
 export function SeverityMark({ severity, bare = false }: { severity: Severity; bare?: boolean }) {
-  const { word, tone, means } = SEVERITY_WORDS[severity];
+  const { label, hint } = SEVERITY_LABELS[severity];
   const Shape = SHAPES[severity];
   return (
     <span
-      title={means}
-      className={cx("inline-flex items-center gap-1.5 whitespace-nowrap font-medium", TONE_TEXT[tone])}
+      title={hint}
+      className={cx(
+        "inline-flex items-center gap-1.5 whitespace-nowrap font-medium",
+        TONE_TEXT[SEVERITY_TONES[severity]],
+      )}
     >
       <Shape size={15} strokeWidth={2} aria-hidden className="shrink-0" />
-      <span className={bare ? "sr-only" : undefined}>{word}</span>
+      <span className={bare ? "sr-only" : undefined}>{label}</span>
     </span>
   );
 }

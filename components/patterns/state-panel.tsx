@@ -76,7 +76,8 @@ export function ErrorPanel({ error, onRetry, what }: { error: unknown; onRetry?:
 /** A line above content that is still shown although it is old, incomplete or made up. */
 export function Notice({ icon, children, action }: { icon: ReactNode; children: ReactNode; action?: ReactNode }) {
   return (
-    <div className="hatched flex flex-wrap items-center gap-x-3 gap-y-1 rounded-md border border-line bg-surface px-3 py-2">
+    <div className="relative flex flex-wrap items-center gap-x-3 gap-y-1 overflow-hidden rounded-md border border-line bg-surface py-2 pr-3 pl-6">
+      <span aria-hidden className="hatched absolute inset-y-0 left-0 w-3 border-r border-line" />
       <span className="shrink-0 text-ink-2">{icon}</span>
       <div className="min-w-0 flex-1 basis-48 text-ink">{children}</div>
       {action}

@@ -1,0 +1,120 @@
+import type { inferParserType } from "nuqs";
+import { findingTitle } from "#chain/words.ts";
+import { useAnnounce } from "#client/announce.tsx";
+import { copyCheckpoint, copyFinding, copyVm } from "#client/chain-text.ts";
+import { useCommands } from "#client/commands.tsx";
+import { useCopy } from "#client/copy.ts";
+import { CHAIN_VIEWS, type ChainViewName, type chainParsers, OVERLAYS } from "#client/url-state.ts";
+import type { Chain, ChainFinding } from "#contract/engine.ts";
+import type { GraphNode } from "#graph/types.ts";
+
+type Url = inferParserType<typeof chainParsers>;
+type Input = {
+  chain: Chain;
+  /** Oldest first, as drawn. */
+  nodes: GraphNode[];
+  findings: ChainFinding[];
+  url: Url;
+  setUrl: (patch: Partial<Url>) => unknown;
+  view: ChainViewName;
+};
+const VIEW_TITLES: Record<ChainViewName, string> = {
+  map: "Map",
+  list: "List",
+  matrix: "Bitmap matrix",
+  extents: "Dirty extents",
+};
+
+/** Keyboard and palette of a VM's page, and the copying that its buttons share with them. */
+export function useVmCommands({ chain, nodes, findings, url, setUrl, view }: Input) {
+  const copy = useCopy();
+  const announce = useAnnounce();
+
+  const stepCheckpoint = (step: number) => {
+    const newestFirst = nodes.toReversed();
+    const at = newestFirst.findIndex((node) => node.id === url.cp);
+    const next = newestFirst[at < 0 ? 0 : Math.min(newestFirst.length - 1, Math.max(0, at + step))];
+    if (next) setUrl({ cp: next.id });
+  };
+  const stepFinding = (step: number) => {
+    const at = findings.findIndex((finding) => finding.id === url.finding);
+    const next =
+      findings[at < 0 ? (step > 0 ? 0 : findings.length - 1) : (at + step + findings.length) % findings.length];
+    if (!next) return;
+    setUrl({ finding: next.id, cp: next.subject.checkpointId ?? next.subject.bitmap ?? url.cp });
+    announce(findingTitle(next));
+  };
+  const here = () => window.location.href;
+  const copyFindingText = (finding: ChainFinding) => void copy(copyFinding(chain, finding, here()), "the finding");
+  const copyCheckpointText = () => url.cp && void copy(copyCheckpoint(chain, url.cp, here()), "the checkpoint");
+  const copySelection = () => {
+    const finding = findings.find((candidate) => candidate.id === url.finding);
+    if (finding) copyFindingText(finding);
+    else if (url.cp) copyCheckpointText();
+    else void copy(copyVm(chain, here()), "the VM");
+  };
+  const noFinding = findings.length === 0 ? "There is no finding." : null;
+
+  useCommands([
+    { id: "cp-next", title: "Next checkpoint", group: "Chain", key: "j", hidden: true, run: () => stepCheckpoint(1) },
+    {
+      id: "cp-prev",
+      title: "Previous checkpoint",
+      group: "Chain",
+      key: "k",
+      hidden: true,
+      run: () => stepCheckpoint(-1),
+    },
+    {
+      id: "finding-next",
+      title: "Next finding",
+      group: "Chain",
+      key: "n",
+      unavailable: noFinding,
+      run: () => stepFinding(1),
+    },
+    {
+      id: "finding-prev",
+      title: "Previous finding",
+      group: "Chain",
+      key: "N",
+      unavailable: noFinding,
+      run: () => stepFinding(-1),
+    },
+    {
+      id: "overlay",
+      title: "Next overlay: both, record, host",
+      group: "View",
+      key: "o",
+      run: () => {
+        const next = OVERLAYS[(OVERLAYS.indexOf(url.overlay) + 1) % OVERLAYS.length] ?? "both";
+        setUrl({ overlay: next });
+        announce(`Overlay: ${next}`);
+      },
+    },
+    {
+      id: "copy-link",
+      title: "Copy link to what is shown",
+      group: "Share",
+      key: "y",
+      run: () => void copy(here(), "the link"),
+    },
+    { id: "copy-text", title: "Copy what is selected as text", group: "Share", key: "c", run: copySelection },
+    {
+      id: "back-out",
+      title: "Back out of the selection",
+      group: "View",
+      key: "Escape",
+      hidden: true,
+      run: () => setUrl(url.finding ? { finding: null } : { cp: null, disk: null }),
+    },
+    ...CHAIN_VIEWS.filter((name) => name !== view).map((name) => ({
+      id: `view-${name}`,
+      title: `View: ${VIEW_TITLES[name]}`,
+      group: "View",
+      run: () => void setUrl({ view: name }),
+    })),
+  ]);
+
+  return { copyFindingText, copyCheckpointText, copyLink: { id: () => void copy(chain.vm.id, "the id") } };
+}

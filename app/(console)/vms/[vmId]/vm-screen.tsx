@@ -1,0 +1,239 @@
+"use client";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { RotateCw } from "lucide-react";
+import dynamic from "next/dynamic";
+import { useQueryStates } from "nuqs";
+import { useEffect, useMemo } from "react";
+import { canBackup, canFullBackup, canObserve, canPreparePlan, canValidate } from "#chain/can.ts";
+import { useApi } from "#client/api.ts";
+import { useLiveEvent } from "#client/live.tsx";
+import { overlayNodes } from "#client/overlay.ts";
+import { toProblemView } from "#client/problem.ts";
+import { engineQueries } from "#client/queries.ts";
+import { toSituation, whyNot } from "#client/situation.ts";
+import { chainParsers } from "#client/url-state.ts";
+import { NextBackupCard } from "#components/backup/next-backup.tsx";
+import { BitmapMatrix } from "#components/bitmaps/bitmap-matrix.tsx";
+import { backupsByCheckpoint } from "#components/chain/backups.ts";
+import { ChainEmpty } from "#components/chain/chain-empty.tsx";
+import { ChainList } from "#components/chain/chain-list.tsx";
+import { ChainSkeleton } from "#components/chain/chain-skeleton.tsx";
+import { CheckpointDetail } from "#components/chain/checkpoint-detail.tsx";
+import { ObservationNotices } from "#components/chain/observation-notice.tsx";
+import { ViewSwitch } from "#components/chain/view-switch.tsx";
+import { VmHeader } from "#components/chain/vm-header.tsx";
+import { ExtentsPanel } from "#components/extents/extents-panel.tsx";
+import { FindingsPanel, sortFindings } from "#components/findings/findings-panel.tsx";
+import { isPast } from "#components/patterns/axis-badge.tsx";
+import { SimulatedBanner } from "#components/patterns/simulated-banner.tsx";
+import { ErrorPanel, Notice } from "#components/patterns/state-panel.tsx";
+import { Button } from "#components/ui/button.tsx";
+import { Skeleton } from "#components/ui/skeleton.tsx";
+import type { Chain } from "#contract/engine.ts";
+import { bitmapMatrix } from "#graph/matrix.ts";
+import { graphNodes } from "#graph/nodes.ts";
+import { useVmCommands } from "./use-vm-commands.ts";
+import { useVmReads } from "./use-vm-reads.ts";
+import { ValidationResult } from "./validation-result.tsx";
+
+const ChainMap = dynamic(() => import("#components/chain/map/chain-map.tsx"), {
+  ssr: false,
+  loading: () => <Skeleton className="h-[max(24rem,calc(100dvh-17rem))] w-full rounded-lg" />,
+});
+
+/** Above this many checkpoints the list is the first view: it shows them all, the map only what is not folded. */
+const LIST_ABOVE = 150;
+
+/** One VM: loads, and shows why not where it cannot. */
+export function VmScreen({ vmId }: { vmId: string }) {
+  const queryClient = useQueryClient();
+  const chain = useQuery(engineQueries(useApi()).chain(vmId));
+  useLiveEvent((event) => {
+    if ((event.type === "vm" || event.type === "job") && event.vmId === vmId) {
+      void queryClient.invalidateQueries({
+        queryKey: ["vm", vmId],
+        predicate: (query) => query.queryKey[2] !== "extents",
+      });
+    }
+  });
+  if (chain.isPending) return <ChainSkeleton />;
+  if (!chain.data) {
+    return (
+      <div className="px-4">
+        <ErrorPanel what="This VM cannot be shown" error={chain.error} onRetry={() => chain.refetch()} />
+      </div>
+    );
+  }
+  return (
+    <ChainScreen
+      chain={chain.data}
+      failure={chain.isError ? toProblemView(chain.error).detail : null}
+      onRetry={() => void chain.refetch()}
+    />
+  );
+}
+
+function ChainScreen({ chain, failure, onRetry }: { chain: Chain; failure: string | null; onRetry: () => void }) {
+  const queries = engineQueries(useApi());
+  const vm = useQuery(queries.vm(chain.vm.id));
+  const me = useQuery(queries.me());
+  const history = useQuery(queries.backups(chain.vm.id));
+  const [url, setUrl] = useQueryStates(chainParsers, { history: "replace" });
+  const { observe, validate } = useVmReads(chain.vm.id);
+
+  const nodes = useMemo(() => overlayNodes(chain, url.overlay), [chain, url.overlay]);
+  const all = useMemo(() => graphNodes(chain), [chain]);
+  const matrix = useMemo(() => bitmapMatrix(chain, all), [chain, all]);
+  const columnOf = useMemo(() => new Map(matrix.columns.map(({ id }, index) => [id, index])), [matrix]);
+  const findings = useMemo(() => sortFindings(chain.findings), [chain.findings]);
+  const backups = useMemo(() => backupsByCheckpoint(history.data?.items ?? []), [history.data]);
+  const cellsOf = useMemo(
+    () => (id: string) => {
+      const column = columnOf.get(id);
+      return matrix.rows.flatMap((row) => {
+        const cell = column === undefined ? undefined : row.cells[column];
+        return cell && cell.state !== "not-covered" ? [{ disk: row.target, state: cell.state, cell }] : [];
+      });
+    },
+    [matrix, columnOf],
+  );
+
+  const past = isPast(chain.freshness) || chain.host.status === "never";
+  const view = url.view ?? (nodes.length > LIST_ABOVE ? "list" : "map");
+  const situation = toSituation(chain, vm.data, me.data?.role);
+  const select = (cp: string | null) => void setUrl({ cp });
+  const { copyLink, copyFindingText, copyCheckpointText } = useVmCommands({
+    chain,
+    nodes,
+    findings,
+    url,
+    setUrl,
+    view,
+  });
+
+  useEffect(() => {
+    document.title = `${chain.vm.name} · Driftline`;
+  }, [chain.vm.name]);
+
+  return (
+    <>
+      {chain.vm.simulated && <SimulatedBanner />}
+      <div className="mx-auto max-w-[100rem] space-y-3 px-3 py-3 sm:px-4">
+        <VmHeader
+          chain={chain}
+          vm={vm.data}
+          isObserving={observe.isPending}
+          isValidating={validate.isPending}
+          noObserve={whyNot(canObserve(situation))}
+          noValidate={whyNot(canValidate(situation))}
+          onObserve={() => observe.mutate()}
+          onValidate={() => validate.mutate()}
+          onCopyId={copyLink.id}
+        />
+        {failure && (
+          <Notice
+            icon={<RotateCw size={15} aria-hidden />}
+            action={
+              <Button size="sm" onClick={onRetry}>
+                Try again
+              </Button>
+            }
+          >
+            What is shown is old: {failure}
+          </Notice>
+        )}
+        <ObservationNotices chain={chain} />
+        {validate.data && <ValidationResult result={validate.data} onClose={validate.reset} />}
+        <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_25rem]">
+          <section aria-label="Chain" className="min-w-0 space-y-2.5">
+            <ViewSwitch
+              view={view}
+              overlay={url.overlay}
+              onView={(next) => setUrl({ view: next })}
+              onOverlay={(overlay) => setUrl({ overlay })}
+            />
+            {view === "extents" ? (
+              <ExtentsPanel
+                vmId={chain.vm.id}
+                disks={chain.host.disks}
+                disk={url.disk}
+                bitmap={url.cp}
+                isRunning={chain.vm.power === "running" || chain.vm.power === "paused"}
+                onChoose={(disk, cp) => setUrl({ disk, cp })}
+              />
+            ) : nodes.length === 0 && (view !== "matrix" || matrix.columns.length === 0) ? (
+              <ChainEmpty chain={chain} overlay={url.overlay} />
+            ) : view === "matrix" ? (
+              <BitmapMatrix
+                matrix={matrix}
+                selected={url.cp}
+                disk={url.disk}
+                onSelect={(cp, disk) => setUrl({ cp, disk })}
+                past={past}
+              />
+            ) : view === "list" ? (
+              <ChainList nodes={nodes} selected={url.cp} onSelect={select} backups={backups} past={past} />
+            ) : (
+              <ChainMap
+                nodes={nodes}
+                cellsOf={cellsOf}
+                backups={backups}
+                selected={url.cp}
+                onSelect={select}
+                past={past}
+              />
+            )}
+          </section>
+          <aside aria-label="Findings and next backup" className="min-w-0 space-y-3">
+            {url.cp && columnOf.has(url.cp) && (
+              <CheckpointDetail
+                chain={chain}
+                id={url.cp}
+                node={all.find((node) => node.id === url.cp) ?? null}
+                cells={cellsOf(url.cp)}
+                backup={backups.get(url.cp) ?? null}
+                past={past}
+                onCopy={copyCheckpointText}
+                onClose={() => select(null)}
+                onExtents={(disk) => setUrl({ view: "extents", disk })}
+              />
+            )}
+            <FindingsPanel
+              findings={findings}
+              open={url.finding}
+              onOpen={(finding) =>
+                setUrl(
+                  finding
+                    ? { finding: finding.id, cp: finding.subject.checkpointId ?? finding.subject.bitmap ?? url.cp }
+                    : { finding: null },
+                )
+              }
+              onLocate={(finding) =>
+                setUrl({
+                  cp: finding.subject.checkpointId ?? finding.subject.bitmap,
+                  disk: finding.subject.disk,
+                  view: finding.subject.checkpointId ? view : "matrix",
+                })
+              }
+              onCopy={copyFindingText}
+              noPlan={whyNot(canPreparePlan(situation))}
+              cannotTell={
+                past
+                  ? "These are the last known findings. Whether they still hold, and whether there are others, cannot be told."
+                  : chain.agreement === "unknown"
+                    ? "Not everything could be read, so there may be more to find."
+                    : null
+              }
+            />
+            <NextBackupCard
+              verdicts={chain.nextBackup}
+              past={past}
+              noBackup={whyNot(canBackup(situation))}
+              noFullBackup={whyNot(canFullBackup(situation))}
+            />
+          </aside>
+        </div>
+      </div>
+    </>
+  );
+}

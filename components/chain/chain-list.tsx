@@ -1,0 +1,170 @@
+"use client";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type KeyboardEvent, useEffect, useMemo, useRef } from "react";
+import { formatBytes, plural } from "#client/format.ts";
+import { MatchMark } from "#components/patterns/match-mark.tsx";
+import { Moment } from "#components/patterns/moment.tsx";
+import { SeverityMark } from "#components/patterns/severity-mark.tsx";
+import { cx } from "#components/ui/cx.ts";
+import { assignLanes, lanesThrough } from "#graph/lanes.ts";
+import type { GraphNode } from "#graph/types.ts";
+import type { BackupsByCheckpoint } from "./backups.ts";
+import { gutterWidth, indexEdges, LaneGutter } from "./lane-gutter.tsx";
+
+const ROW_PX = 36;
+const COLUMNS = ["Checkpoint", "Created", "Record and host", "Disks", "Backup", "Findings"] as const;
+const GRID =
+  "grid grid-cols-[auto_minmax(7rem,1fr)_5.5rem_8.5rem] md:grid-cols-[auto_minmax(9rem,1.4fr)_7rem_8.5rem_minmax(5rem,1fr)_8rem_minmax(6rem,1fr)] items-center gap-x-3";
+
+type Props = {
+  nodes: GraphNode[];
+  selected: string | null;
+  onSelect: (id: string | null) => void;
+  backups: BackupsByCheckpoint;
+  past: boolean;
+};
+
+/** Every checkpoint, newest on top, with its lanes: the equal of the map for keyboard and screen reader. */
+export function ChainList({ nodes, selected, onSelect, backups, past }: Props) {
+  const scroll = useRef<HTMLDivElement>(null);
+  const lanes = useMemo(() => assignLanes(nodes), [nodes]);
+  const edges = useMemo(() => indexEdges(lanes), [lanes]);
+  const newestFirst = useMemo(() => nodes.toReversed(), [nodes]);
+  const rowOf = useMemo(() => new Map(newestFirst.map((node, index) => [node.id, index])), [newestFirst]);
+  const virtual = useVirtualizer({
+    count: nodes.length,
+    getScrollElement: () => scroll.current,
+    estimateSize: () => ROW_PX,
+    overscan: 6,
+    initialRect: { width: 900, height: 640 },
+  });
+  const items = virtual.getVirtualItems();
+  const low = nodes.length - 1 - (items.at(-1)?.index ?? 0);
+  const through = useMemo(() => lanesThrough(lanes, low, low + items.length), [lanes, low, items.length]);
+  const current = selected !== null ? (rowOf.get(selected) ?? 0) : 0;
+
+  useEffect(() => {
+    const row = selected === null ? undefined : rowOf.get(selected);
+    if (row !== undefined) virtual.scrollToIndex(row, { align: "auto" });
+  }, [selected, rowOf, virtual]);
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    const page = Math.max(1, Math.floor((scroll.current?.clientHeight ?? 0) / ROW_PX) - 1);
+    const steps: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page };
+    const step = steps[event.key];
+    const target =
+      step !== undefined
+        ? Math.min(nodes.length - 1, Math.max(0, selected === null ? 0 : current + step))
+        : event.key === "Home"
+          ? 0
+          : event.key === "End"
+            ? nodes.length - 1
+            : null;
+    if (target === null) return;
+    event.preventDefault();
+    onSelect(newestFirst[target]?.id ?? null);
+  };
+
+  return (
+    <div className="rounded-lg border border-line" data-view="list">
+      <div
+        ref={scroll}
+        role="treegrid"
+        aria-label={`Checkpoints, newest first, ${plural(nodes.length, "row")}`}
+        aria-rowcount={nodes.length + 1}
+        aria-activedescendant={selected !== null && rowOf.has(selected) ? rowId(selected) : undefined}
+        tabIndex={0}
+        onKeyDown={onKeyDown}
+        className="scroll-thin max-h-[max(24rem,calc(100dvh-15rem))] overflow-auto rounded-lg"
+      >
+        <div
+          role="row"
+          aria-rowindex={1}
+          className={cx(
+            GRID,
+            "sticky top-0 z-10 h-8 border-b border-line bg-surface pr-3 text-xs font-medium text-ink-3",
+          )}
+        >
+          <span role="presentation" style={{ width: gutterWidth(lanes.laneCount) }} />
+          {COLUMNS.map((column, index) => (
+            <span key={column} role="columnheader" className={index > 2 ? "max-md:sr-only" : undefined}>
+              {column}
+            </span>
+          ))}
+        </div>
+        <div role="presentation" className="relative" style={{ height: virtual.getTotalSize() }}>
+          {items.map((item) => {
+            const node = newestFirst[item.index];
+            if (!node) return null;
+            const row = nodes.length - 1 - item.index;
+            const lane = lanes.rows[row]?.lane ?? 0;
+            const backup = backups.get(node.id);
+            return (
+              <div
+                key={node.id}
+                id={rowId(node.id)}
+                role="row"
+                aria-rowindex={item.index + 2}
+                aria-level={lane + 1}
+                aria-selected={node.id === selected}
+                data-checkpoint={node.id}
+                data-match={node.match}
+                onPointerUp={() => onSelect(node.id === selected ? null : node.id)}
+                className={cx(
+                  GRID,
+                  "absolute inset-x-0 top-0 cursor-default pr-3",
+                  node.id === selected
+                    ? "bg-selected forced:outline forced:outline-2 forced:-outline-offset-2"
+                    : "hover:bg-hover",
+                )}
+                style={{ height: ROW_PX, transform: `translateY(${item.start}px)` }}
+              >
+                <span role="presentation">
+                  <LaneGutter
+                    row={{
+                      lane,
+                      through: through[row - low] ?? [],
+                      hasParent: edges.to.has(row),
+                      childLanes: edges.from.get(row)?.map((edge) => edge.toLane) ?? [],
+                    }}
+                    match={past ? "unknown" : node.match}
+                    height={ROW_PX}
+                    laneCount={lanes.laneCount}
+                  />
+                </span>
+                <span role="gridcell" className="truncate font-mono text-xs">
+                  {node.id}
+                  {node.newest && <span className="ml-1.5 font-sans text-ink-3">newest</span>}
+                </span>
+                <span role="gridcell" className="truncate text-ink-2">
+                  <Moment at={node.createdAt} />
+                </span>
+                <span role="gridcell" className={cx("truncate", past && "hatched")}>
+                  <MatchMark match={node.match} past={past} />
+                </span>
+                <span role="gridcell" className="truncate font-mono text-xs text-ink-2 max-md:sr-only">
+                  {node.disks.join(" ")}
+                </span>
+                <span role="gridcell" className="truncate text-xs text-ink-2 max-md:sr-only">
+                  {backup ? `${backup.word}${backup.bytes === null ? "" : ` ${formatBytes(backup.bytes)}`}` : "–"}
+                </span>
+                <span role="gridcell" className="flex items-center gap-1.5 truncate max-md:sr-only">
+                  {node.worst && (
+                    <>
+                      <SeverityMark severity={node.worst} bare />
+                      <span className="truncate font-mono text-xs text-ink-2">
+                        {node.findings.map((finding) => finding.kind).join(", ")}
+                      </span>
+                    </>
+                  )}
+                </span>
+              </div>
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+const rowId = (id: string): string => `cp-row-${id}`;

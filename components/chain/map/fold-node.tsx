@@ -1,0 +1,34 @@
+import { UnfoldVertical } from "lucide-react";
+import { memo } from "react";
+import { formatCount } from "#client/format.ts";
+import { MATCH_LOOK } from "#components/patterns/match-mark.tsx";
+import { cx } from "#components/ui/cx.ts";
+import type { FoldedNode } from "#graph/fold.ts";
+import { LaneHandles } from "./checkpoint-node.tsx";
+
+export type FoldData = { fold: FoldedNode; past: boolean };
+
+/** A long uneventful run as one node; pressing it shows the run. */
+export const FoldNode = memo(function FoldNode({ data: { fold, past } }: { data: FoldData }) {
+  const agrees = fold.match === "both" && !past;
+  return (
+    <>
+      <LaneHandles />
+      <button
+        type="button"
+        tabIndex={-1}
+        data-fold={fold.id}
+        aria-label={`${formatCount(fold.count)} checkpoints, ${agrees ? "all agree" : MATCH_LOOK.unknown.word}, folded. Press to unfold.`}
+        className={cx(
+          "flex h-full w-full items-center justify-center gap-2 rounded-lg border border-dashed border-line bg-surface text-ink-2 hover:border-line-strong hover:text-ink",
+          !agrees && "hatched",
+        )}
+      >
+        <UnfoldVertical size={14} aria-hidden />
+        <span>
+          {formatCount(fold.count)} checkpoints, {agrees ? "all agree" : "cannot tell"}
+        </span>
+      </button>
+    </>
+  );
+});

@@ -1,0 +1,115 @@
+"use client";
+import { Copy, Eye, LoaderCircle, ShieldCheck } from "lucide-react";
+import Link from "next/link";
+import type { ReactNode } from "react";
+import { POWER_LABELS } from "#chain/words.ts";
+import { plural } from "#client/format.ts";
+import { AxisBadge, isPast } from "#components/patterns/axis-badge.tsx";
+import { Moment } from "#components/patterns/moment.tsx";
+import { Button, IconButton } from "#components/ui/button.tsx";
+import { cx } from "#components/ui/cx.ts";
+import type { Chain, Vm } from "#contract/engine.ts";
+
+type Props = {
+  chain: Chain;
+  vm: Vm | undefined;
+  isObserving: boolean;
+  isValidating: boolean;
+  noObserve: string | null;
+  noValidate: string | null;
+  onObserve: () => void;
+  onValidate: () => void;
+  onCopyId: () => void;
+};
+
+const SOURCES = { qmp: "from the running VM", image: "from the images" } as const;
+
+/** Who this VM is, its three axes, how old what is shown is, and the two reads. */
+export function VmHeader(props: Props) {
+  const { chain, vm } = props;
+  const past = isPast(chain.freshness);
+  return (
+    <div className="space-y-2.5">
+      <nav aria-label="Breadcrumb" className="text-xs text-ink-3">
+        <Link href="/vms" className="inline-flex min-h-6 items-center hover:text-ink hover:underline">
+          VMs
+        </Link>
+        <span aria-hidden> / </span>
+        {chain.vm.hostId ? (
+          <Link
+            href={`/vms?host=${chain.vm.hostId}`}
+            className="inline-flex min-h-6 items-center hover:text-ink hover:underline"
+          >
+            {chain.vm.hostName}
+          </Link>
+        ) : (
+          "no host"
+        )}
+      </nav>
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
+        <h1 className="min-w-0 text-xl font-semibold tracking-tight break-words">{chain.vm.name}</h1>
+        <IconButton label={`Copy the id ${chain.vm.id}`} onClick={props.onCopyId}>
+          <Copy size={14} aria-hidden />
+        </IconButton>
+        {vm?.job && (
+          <span className="inline-flex items-center gap-1.5 text-info">
+            <LoaderCircle size={14} aria-hidden className="animate-turn" /> {vm.job.kind} since{" "}
+            <Moment at={vm.job.startedAt} />
+          </span>
+        )}
+        <div className="ml-auto flex flex-wrap gap-2">
+          <Button onClick={props.onValidate} disabled={props.isValidating} unavailable={props.noValidate}>
+            <ShieldCheck size={14} aria-hidden /> {props.isValidating ? "Validating…" : "Validate"}
+          </Button>
+          <Button look="primary" onClick={props.onObserve} disabled={props.isObserving} unavailable={props.noObserve}>
+            <Eye size={14} aria-hidden /> {props.isObserving ? "Observing…" : "Observe now"}
+          </Button>
+        </div>
+      </div>
+      <div className="flex flex-wrap items-center gap-x-2 gap-y-1.5">
+        <Axis name="Agreement">
+          <AxisBadge pill axis={{ axis: "agreement", value: chain.agreement }} past={past} />
+        </Axis>
+        <Axis name="Next backup">
+          <AxisBadge pill axis={{ axis: "nextBackup", value: vm?.axes.nextBackup ?? "unknown" }} past={past} />
+        </Axis>
+        <Axis name="Observation">
+          <AxisBadge pill axis={{ axis: "freshness", value: chain.freshness }} />
+        </Axis>
+        <span className="text-ink-2">
+          {chain.host.observedAt ? (
+            <>
+              read <Moment at={chain.host.observedAt} />
+              {chain.host.source && ` ${SOURCES[chain.host.source]}`}
+            </>
+          ) : (
+            "never read"
+          )}
+        </span>
+        <span aria-hidden className="text-ink-3">
+          ·
+        </span>
+        <span className={cx("text-ink-2", past && "hatched rounded-sm px-1")}>
+          {past && chain.vm.power !== "unknown" ? "was " : ""}
+          {past ? POWER_LABELS[chain.vm.power].label.toLowerCase() : POWER_LABELS[chain.vm.power].label}
+        </span>
+        <span aria-hidden className="text-ink-3">
+          ·
+        </span>
+        <span className="text-ink-2">
+          {plural(chain.record.checkpoints.length, "checkpoint")} recorded,{" "}
+          {chain.host.checkpoints ? `${chain.host.checkpoints.length} on the host` : "on the host: cannot tell"}
+        </span>
+      </div>
+    </div>
+  );
+}
+
+function Axis({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <span className="inline-flex max-w-full">
+      <span className="sr-only">{name}: </span>
+      {children}
+    </span>
+  );
+}

@@ -1,0 +1,80 @@
+"use client";
+import { CircleCheck, CircleQuestionMark } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
+import { SEVERITIES } from "#chain/model.ts";
+import { formatCount } from "#client/format.ts";
+import { Button } from "#components/ui/button.tsx";
+import type { ChainFinding } from "#contract/engine.ts";
+import { FindingCard } from "./finding-card.tsx";
+
+/** Findings are cards with a lot of text: more than this at once helps nobody, the rest comes on request. */
+const AT_ONCE = 25;
+
+type Props = {
+  findings: ChainFinding[];
+  open: string | null;
+  onOpen: (finding: ChainFinding | null) => void;
+  onLocate: (finding: ChainFinding) => void;
+  onCopy: (finding: ChainFinding) => void;
+  noPlan: string | null;
+  /** Set when nothing found does not mean that nothing is wrong. */
+  cannotTell: string | null;
+};
+
+/** Worst first; within a severity what is not acknowledged comes first. */
+export function sortFindings(findings: readonly ChainFinding[]): ChainFinding[] {
+  const rank = (finding: ChainFinding) => SEVERITIES.indexOf(finding.severity) + (finding.acknowledged ? 10 : 0);
+  return findings.toSorted((left, right) => rank(left) - rank(right));
+}
+
+/** `findings` in the order of `sortFindings`. */
+export function FindingsPanel(props: Props) {
+  const { findings, open, cannotTell } = props;
+  const [shown, setShown] = useState(AT_ONCE);
+  const box = useRef<HTMLDivElement>(null);
+  const openAt = findings.findIndex((finding) => finding.id === open);
+  useEffect(() => {
+    if (openAt >= shown) setShown(openAt + 1);
+    if (open === null) return;
+    box.current?.querySelector(`[data-finding="${CSS.escape(open)}"]`)?.scrollIntoView({ block: "nearest" });
+  }, [open, openAt, shown]);
+  return (
+    <section aria-labelledby="findings-title" className="rounded-lg border border-line">
+      <h2 id="findings-title" className="flex items-baseline gap-2 border-b border-line px-4 py-2.5 font-semibold">
+        Findings <span className="font-normal text-ink-3">{formatCount(findings.length)}</span>
+      </h2>
+      {findings.length === 0 && !cannotTell && (
+        <p className="flex gap-2 px-4 py-4 text-ink-2">
+          <CircleCheck size={16} aria-hidden className="mt-0.5 shrink-0 text-ok" />
+          Nothing found. Record, libvirt and disks tell the same story.
+        </p>
+      )}
+      {cannotTell && (
+        <p className="hatched flex gap-2 border-b border-line px-4 py-3 text-ink last:border-b-0">
+          <CircleQuestionMark size={16} aria-hidden className="mt-0.5 shrink-0 text-ink-2" />
+          {cannotTell}
+        </p>
+      )}
+      <div ref={box}>
+        {findings.slice(0, shown).map((finding) => (
+          <FindingCard
+            key={finding.id}
+            finding={finding}
+            isOpen={finding.id === open}
+            onToggle={() => props.onOpen(finding.id === open ? null : finding)}
+            onLocate={finding.subject.checkpointId || finding.subject.bitmap ? () => props.onLocate(finding) : null}
+            onCopy={() => props.onCopy(finding)}
+            noPlan={props.noPlan}
+          />
+        ))}
+      </div>
+      {findings.length > shown && (
+        <div className="p-2 text-center">
+          <Button size="sm" onClick={() => setShown(shown + AT_ONCE)}>
+            Show {Math.min(AT_ONCE, findings.length - shown)} more of {formatCount(findings.length - shown)}
+          </Button>
+        </div>
+      )}
+    </section>
+  );
+}
