@@ -40,6 +40,7 @@ export type Presence = {
   hostOffline: boolean;
   power: Power;
   runtimeId: string | null;
+  activeSince: string | null;
   observationId: number | null;
   digest: string | null;
   counts: DirtyCount[];
@@ -59,6 +60,7 @@ export async function listPresence(db: Reader, vmId: string): Promise<Presence[]
     ...p,
     hostName,
     hostOffline: state === "offline" || !configured,
+    activeSince: isoOrNull(p.activeSince),
     observedAt: isoOrNull(p.observedAt),
     triedAt: iso(p.triedAt),
   }));
@@ -94,6 +96,7 @@ export async function savePresence(
     hostId: string;
     power: Power;
     runtimeId: string | null;
+    activeSince: Date | null;
     observationId: number | null;
     digest: string | null;
     countsDigest: string | null;

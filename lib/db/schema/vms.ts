@@ -109,6 +109,8 @@ export const vmPresence = pgTable(
       .references(() => hosts.id),
     power: text("power").$type<Power>().notNull(),
     runtimeId: text("runtime_id"),
+    /** Since when this host shows it running or paused without a break. */
+    activeSince: at("active_since"),
     observationId: bigint("observation_id", { mode: "number" }).references(() => observations.id),
     digest: text("digest"),
     countsDigest: text("counts_digest"),

@@ -1,0 +1,47 @@
+import { ROLES, type Role } from "#contract/engine.ts";
+import { ProblemError } from "#contract/problem.ts";
+
+/** Who asks. `server`: our own workers, which no request can be. */
+export type Actor = { kind: "person" | "program" | "server"; name: string; role: Role };
+
+export const SERVER: Actor = { kind: "server", name: "driftline", role: "admin" };
+
+/** How the actor stands in the audit log. */
+export const actorName = (actor: Actor): string => (actor.kind === "program" ? `key:${actor.name}` : actor.name);
+
+export const hasRole = (actor: Actor, needed: Role): boolean => ROLES.indexOf(actor.role) >= ROLES.indexOf(needed);
+
+/**
+ * The role that each call needs, in one place. A call that is not listed needs admin, so that a forgotten line
+ * refuses instead of allowing.
+ */
+export const NEEDED: Readonly<Record<string, Role>> = {
+  me: "viewer",
+  "vms.list": "viewer",
+  "vms.get": "viewer",
+  "vms.chain": "viewer",
+  "vms.checkpoints": "viewer",
+  "vms.findings": "viewer",
+  "vms.backups": "viewer",
+  "vms.samples": "viewer",
+  "vms.extents": "viewer",
+  "vms.bundle": "viewer",
+  "vms.observe": "support",
+  "vms.validate": "support",
+  "vms.registerCheckpoint": "operator",
+  "hosts.list": "viewer",
+  "hosts.get": "viewer",
+  "hosts.observe": "support",
+  "audit.list": "viewer",
+  "jobs.list": "viewer",
+  "jobs.get": "viewer",
+  "plans.get": "viewer",
+  events: "viewer",
+};
+
+export function requireRole(actor: Actor, call: string): void {
+  const needed = NEEDED[call] ?? "admin";
+  if (!hasRole(actor, needed)) {
+    throw new ProblemError("forbidden", `This needs the role ${needed}; ${actor.name} has the role ${actor.role}.`);
+  }
+}

@@ -1,0 +1,70 @@
+/** What can go wrong between engine and agent, typed once. */
+import type { ObserveError } from "#chain/model.ts";
+import { type Problem, problemSchema } from "#contract/problem.ts";
+
+/** The agent answered with an error. `problem` is null when the answer was not one of ours. */
+export class AgentRefusal extends Error {
+  readonly status: number;
+  readonly problem: Problem | null;
+
+  constructor(status: number, problem: Problem | null) {
+    super(problem?.detail ?? `The agent answered with status ${status}.`);
+    this.name = "AgentRefusal";
+    this.status = status;
+    this.problem = problem;
+  }
+}
+
+/** The answer ended before it was complete: what is missing is unknown. */
+export class AgentCutOff extends Error {
+  constructor() {
+    super("The agent's answer ended before it was complete.");
+    this.name = "AgentCutOff";
+  }
+}
+
+export async function readRefusal(response: { status: number; text: () => Promise<string> }): Promise<AgentRefusal> {
+  const text = await response.text().catch(() => "");
+  let body: unknown = null;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    // Not JSON: a proxy's page, say.
+  }
+  const parsed = problemSchema.safeParse(body);
+  return new AgentRefusal(response.status, parsed.success ? parsed.data : null);
+}
+
+/** The innermost words of an error: `fetch failed` says nothing, its cause does. */
+function rootWords(error: unknown): string {
+  let words = String(error);
+  for (let e: unknown = error; e instanceof Error; e = e.cause) {
+    const code = (e as { code?: unknown }).code;
+    words = typeof code === "string" && !e.message.includes(code) ? `${code} ${e.message}` : e.message;
+  }
+  return words.slice(0, 1_000);
+}
+
+const isTimeout = (error: unknown): boolean => {
+  for (let e: unknown = error; e instanceof Error; e = e.cause) {
+    if (e.name === "TimeoutError" || /timeout/i.test(String((e as { code?: unknown }).code))) return true;
+  }
+  return false;
+};
+
+/** Any failure of a call to an agent as a reason for which nothing is known. */
+export function toObserveError(error: unknown, hostName: string): ObserveError {
+  if (error instanceof AgentRefusal) {
+    const { problem, status } = error;
+    if (status === 401 || status === 403) {
+      const message = `The agent on ${hostName} does not take this engine's token.`;
+      return { code: "agent-refused", message, hostMessage: problem?.detail ?? null, retryable: false };
+    }
+    const hostMessage = problem?.hostMessage ?? problem?.detail ?? null;
+    const message = `The agent on ${hostName} answered with an error (${problem?.code ?? status}).`;
+    return { code: "agent-refused", message, hostMessage, retryable: problem?.retryable ?? status >= 500 };
+  }
+  const late = isTimeout(error);
+  const message = late ? `The agent on ${hostName} did not answer in time.` : `The agent on ${hostName} cannot be reached.`;
+  return { code: late ? "timeout" : "agent-unreachable", message, hostMessage: rootWords(error), retryable: true };
+}

@@ -1,0 +1,58 @@
+import { expect, test } from "vitest";
+import { nearestKey, parseConfig } from "./config.ts";
+
+const mistakesOf = (value: unknown): string => {
+  try {
+    parseConfig(value);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return "";
+};
+
+test("an empty configuration gets the documented defaults", () => {
+  expect(parseConfig({})).toEqual({
+    hosts: [],
+    apiKeys: [],
+    policy: { redefineOnStart: "ask", observeEverySeconds: 60, staleAfterSeconds: 300 },
+  });
+});
+
+test("an unknown key is refused with its place and the nearest known key", () => {
+  expect(mistakesOf({ policy: { observeEverySecond: 5 } })).toContain('policy.observeEverySecond: there is no such key; "observeEverySeconds"');
+  expect(mistakesOf({ hots: [] })).toContain('hots: there is no such key; "hosts"');
+  expect(mistakesOf({ hosts: [{ name: "a", url: "unix:/x", token: "t", tocken: 1 }] })).toContain('hosts[0].tocken: there is no such key; "token"');
+  expect(nearestKey("statleAfter", ["observeEverySeconds", "staleAfterSeconds"])).toBe("staleAfterSeconds");
+});
+
+test("every mistake is named at once, and no secret is repeated", () => {
+  const message = mistakesOf({
+    hosts: [{ name: "", url: "ftp://x", token: "" }],
+    apiKeys: [{ name: "k", role: "root", sha256: "SECRETSECRET" }],
+    admin: { email: "nobody", password: "s3cret" },
+  });
+  for (const field of ["hosts[0].name", "hosts[0].url", "hosts[0].token", "apiKeys[0].role", "apiKeys[0].sha256", "admin.email", "admin.password"]) {
+    expect(message).toContain(field);
+  }
+  expect(message).not.toContain("SECRETSECRET");
+  expect(message).not.toContain("s3cret");
+});
+
+test("plain http is refused for every machine but this one", () => {
+  const host = (url: string) => ({ hosts: [{ name: "a", url, token: "t" }] });
+  expect(mistakesOf(host("http://10.0.0.7:7411"))).toContain("use https");
+  for (const url of ["http://127.0.0.1:7411", "http://localhost:1", "http://[::1]:2", "https://host:7411", "unix:/run/a.sock"]) {
+    expect(parseConfig(host(url)).hosts[0]?.url).toBe(url);
+  }
+});
+
+test("names, addresses and hashes that stand twice are refused", () => {
+  const host = { name: "a", url: "unix:/x", token: "t" };
+  expect(mistakesOf({ hosts: [host, host] })).toContain('the name "a" stands twice');
+  const key = { name: "k", role: "viewer", sha256: "0".repeat(64) };
+  expect(mistakesOf({ apiKeys: [key, { ...key, name: "l" }] })).toContain("hash 00000000… stands twice");
+});
+
+test("a stale limit below the pace of observing is refused", () => {
+  expect(mistakesOf({ policy: { observeEverySeconds: 300, staleAfterSeconds: 300 } })).toContain("policy.staleAfterSeconds");
+});

@@ -1,0 +1,138 @@
+/** DRIFTLINE_CONFIG: what an installation is told from outside. Parsed once, at start; a mistake stops the start. */
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import { ROLES } from "#contract/engine.ts";
+
+const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]", "::1"]);
+
+/** `https://host:port`, `http://` on this machine only, or `unix:/path/to/socket`. */
+function checkAgentUrl(url: string): string | null {
+  if (url.startsWith("unix:/")) return null;
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch {
+    return "an address such as https://host:7411, http://127.0.0.1:7411 or unix:/run/driftline-agent.sock";
+  }
+  if (parsed.protocol === "https:") return null;
+  if (parsed.protocol !== "http:") return "https, http on this machine, or unix:/path";
+  return LOOPBACK.has(parsed.hostname) ? null : "plain http is taken for this machine only: use https";
+}
+
+const hostConfig = z.strictObject({
+  name: z.string().min(1).max(200),
+  url: z.string().superRefine((url, context) => {
+    const wrong = checkAgentUrl(url);
+    if (wrong) context.addIssue({ code: "custom", message: wrong });
+  }),
+  token: z.string().min(1),
+  /** Certificate authority as PEM text, or the path of a PEM file. */
+  ca: z.string().optional(),
+});
+
+export const configSchema = z.strictObject({
+  hosts: z.array(hostConfig).default([]),
+  admin: z.strictObject({ email: z.email(), password: z.string().min(8).max(128) }).optional(),
+  apiKeys: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1).max(200),
+        role: z.enum(ROLES),
+        sha256: z.string().regex(/^[0-9a-f]{64}$/, "64 lower-case hex digits: the SHA-256 of the key"),
+      }),
+    )
+    .default([]),
+  policy: z
+    .strictObject({
+      redefineOnStart: z.enum(["auto", "ask"]).default("ask"),
+      observeEverySeconds: z.number().int().min(1).max(86_400).default(60),
+      staleAfterSeconds: z.number().int().min(2).max(604_800).default(300),
+    })
+    .prefault({}),
+});
+export type Config = z.infer<typeof configSchema>;
+export type HostConfig = Config["hosts"][number];
+
+/** Keys that the schema takes at a path, for the hint in the error. */
+function keysAt(path: readonly PropertyKey[]): string[] {
+  const at: Record<string, z.ZodObject> = { "": configSchema, hosts: hostConfig };
+  const where = path.filter((part) => typeof part === "string").join(".");
+  if (where === "admin") return ["email", "password"];
+  if (where === "apiKeys") return ["name", "role", "sha256"];
+  if (where === "policy") return ["redefineOnStart", "observeEverySeconds", "staleAfterSeconds"];
+  return Object.keys(at[where]?.shape ?? {});
+}
+
+/** Edit distance, small strings. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+/** The known key that was most likely meant. */
+export function nearestKey(unknown: string, known: readonly string[]): string | null {
+  const ranked = known
+    .map((key) => ({ key, far: distance(unknown.toLowerCase(), key.toLowerCase()) }))
+    .sort((a, b) => a.far - b.far);
+  return ranked[0]?.key ?? null;
+}
+
+const fieldOf = (path: readonly PropertyKey[]): string =>
+  path.map((part, i) => (typeof part === "number" ? `[${part}]` : `${i > 0 ? "." : ""}${String(part)}`)).join("");
+
+/** Checks a configuration. Throws one error that names every mistake; it never repeats a value, which may be secret. */
+export function parseConfig(value: unknown): Config {
+  const parsed = configSchema.safeParse(value);
+  const mistakes = parsed.success ? findDuplicates(parsed.data) : parsed.error.issues.flatMap(describe);
+  if (!parsed.success || mistakes.length > 0) throw new Error(`DRIFTLINE_CONFIG:\n- ${mistakes.join("\n- ")}`);
+  return parsed.data;
+}
+
+function describe(issue: z.core.$ZodIssue): string[] {
+  if (issue.code !== "unrecognized_keys") return [`${fieldOf(issue.path) || "the file"}: ${issue.message}`];
+  return issue.keys.map((key) => {
+    const near = nearestKey(key, keysAt(issue.path));
+    const where = fieldOf([...issue.path, key]);
+    return near ? `${where}: there is no such key; "${near}" is the nearest one` : `${where}: there is no such key`;
+  });
+}
+
+function findDuplicates(config: Config): string[] {
+  const twice = (values: string[]) => [...new Set(values.filter((value, i) => values.indexOf(value) !== i))];
+  const { observeEverySeconds, staleAfterSeconds } = config.policy;
+  return [
+    ...twice(config.hosts.map((host) => host.name)).map((name) => `hosts: the name "${name}" stands twice`),
+    ...twice(config.hosts.map((host) => host.url)).map((url) => `hosts: the address ${url} stands twice`),
+    ...twice(config.apiKeys.map((key) => key.name)).map((name) => `apiKeys: the name "${name}" stands twice`),
+    ...twice(config.apiKeys.map((key) => key.sha256)).map((hash) => `apiKeys: the hash ${hash.slice(0, 8)}… stands twice`),
+    ...(staleAfterSeconds <= observeEverySeconds
+      ? ["policy.staleAfterSeconds: must be more than observeEverySeconds, else every read is stale before the next"]
+      : []),
+  ];
+}
+
+/** Reads the file that DRIFTLINE_CONFIG names; without one, an empty configuration. CA paths become their text. */
+export async function loadConfig(file: string | undefined): Promise<Config> {
+  if (!file) return parseConfig({});
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(file, "utf8"));
+  } catch (cause) {
+    // A parse error's message quotes the text, and with it perhaps a token.
+    const why = cause instanceof SyntaxError ? "it is not valid JSON" : (cause as Error).message;
+    throw new Error(`DRIFTLINE_CONFIG (${file}) cannot be read: ${why}`);
+  }
+  const config = parseConfig(value);
+  for (const host of config.hosts) {
+    if (host.ca && !host.ca.includes("-----BEGIN")) host.ca = await readFile(host.ca, "utf8");
+  }
+  return config;
+}
