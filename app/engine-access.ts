@@ -4,6 +4,7 @@ import { headers } from "next/headers";
 import { notFound, redirect } from "next/navigation";
 import type { EngineApi } from "#client/api.ts";
 import { type EngineQueries, engineQueries } from "#client/queries.ts";
+import { getEngineClient } from "#engine/server.ts";
 
 /** The code of a problem that the engine threw, or null for anything else. */
 function codeOf(error: unknown): string | null {
@@ -14,7 +15,13 @@ function codeOf(error: unknown): string | null {
 
 /** The engine in this process, acting for the person who asks. null: not to be had here, the browser asks by itself. */
 async function getEngine(): Promise<EngineApi | null> {
-  return null;
+  try {
+    return await getEngineClient(await headers());
+  } catch (error) {
+    // Still starting, or the database is away: the browser asks again and says so.
+    if (codeOf(error) === "unavailable") return null;
+    throw error;
+  }
 }
 
 /**
@@ -23,15 +30,13 @@ async function getEngine(): Promise<EngineApi | null> {
  */
 export async function prefetch(read: (queries: EngineQueries, client: QueryClient) => Promise<unknown>) {
   const client = new QueryClient();
-  const engine = await getEngine();
-  if (engine) {
-    try {
-      await read(engineQueries(engine), client);
-    } catch (error) {
-      const code = codeOf(error);
-      if (code === "unauthenticated") redirect(`/sign-in?next=${encodeURIComponent(await currentPath())}`);
-      if (code === "not_found") notFound();
-    }
+  try {
+    const engine = await getEngine();
+    if (engine) await read(engineQueries(engine), client);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "unauthenticated") redirect(`/sign-in?next=${encodeURIComponent(await currentPath())}`);
+    if (code === "not_found") notFound();
   }
   return { client, state: dehydrate(client) };
 }

@@ -200,6 +200,68 @@ export const registerCheckpointInput = z.strictObject({
   disks: z.array(diskTarget).min(1).max(LIMITS.disksPerVm),
 });
 
+export const planSchema = z.object({
+  id: uuid,
+  vmId,
+  intent: z.enum(["redefine", "heal", "adopt", "prune", "remove", "backup", "repair-record"]),
+  tier: z.int().min(0).max(3),
+  basis: z.object({
+    recordRevision: z.int(),
+    observationDigest: z.string().nullable(),
+    observedAt: isoTime.nullable(),
+    hostId: uuid.nullable(),
+    runtimeId: z.string().nullable(),
+  }),
+  consequences: z.array(z.string()),
+  steps: z.array(
+    z.object({ n: z.int(), verb: z.string(), subject: z.string(), call: z.string(), reversible: z.boolean() }),
+  ),
+  state: z.enum(["ready", "applied", "expired", "out-of-date"]),
+  createdBy: z.string(),
+  createdAt: isoTime,
+  expiresAt: isoTime,
+});
+export type PlanView = z.infer<typeof planSchema>;
+
+const JOB_STATES = ["queued", "running", "succeeded", "failed", "cancelled", "lost"] as const;
+export const jobSchema = z.object({
+  id: uuid,
+  planId: uuid.nullable(),
+  vmId,
+  kind: z.string(),
+  state: z.enum(JOB_STATES),
+  startedAt: isoTime.nullable(),
+  endedAt: isoTime.nullable(),
+  steps: z.array(
+    z.object({
+      n: z.int(),
+      state: z.enum(["queued", "running", "succeeded", "failed", "skipped"]),
+      startedAt: isoTime.nullable(),
+      endedAt: isoTime.nullable(),
+      error: z.string().nullable(),
+    }),
+  ),
+  progress: z.object({ doneBytes: bytes, totalBytes: bytes.nullable() }).nullable(),
+  /** What was observed afterwards. */
+  proof: z.record(z.string(), z.unknown()).nullable(),
+});
+export type JobView = z.infer<typeof jobSchema>;
+
+/** A support bundle: one JSON document that says what it holds, what was cut out and what could not be had. */
+export const bundleSchema = z.object({
+  manifest: z.object({
+    subject: z.string(),
+    generatedAt: isoTime,
+    generatedBy: z.string(),
+    version: z.string(),
+    parts: z.array(z.object({ name: z.string(), items: z.int(), complete: z.boolean() })),
+    redaction: z.array(z.object({ what: z.string(), why: z.string() })),
+    notCollected: z.array(z.object({ what: z.string(), why: z.string() })),
+  }),
+  parts: z.record(z.string(), z.unknown()),
+});
+export type Bundle = z.infer<typeof bundleSchema>;
+
 export const engineContract = {
   me: oc
     .route({ method: "GET", path: "/me", summary: "Who is asking, and with which role" })
@@ -284,6 +346,10 @@ export const engineContract = {
       })
       .input(z.strictObject({ vmId, target: diskTarget, name: hostName.min(1), buckets: bucketsQuery }))
       .output(extentsSchema),
+    bundle: oc
+      .route({ method: "GET", path: "/vms/{vmId}/bundle", summary: "Support bundle of one VM" })
+      .input(z.strictObject({ vmId }))
+      .output(bundleSchema),
     samples: oc
       .route({ method: "GET", path: "/vms/{vmId}/samples", summary: "Dirty counts over time, newest first" })
       .input(z.strictObject({ vmId, disk: diskTarget.optional(), bitmap: hostName.optional(), cursor, limit }))
@@ -352,12 +418,22 @@ export const engineContract = {
             id: z.string(),
             planId: z.string().nullable(),
             vmId,
-            state: z.enum(["queued", "running", "succeeded", "failed", "cancelled", "lost"]),
+            state: z.enum(JOB_STATES),
             startedAt: isoTime.nullable(),
             endedAt: isoTime.nullable(),
           }),
         ),
       ),
+    get: oc
+      .route({ method: "GET", path: "/jobs/{jobId}", summary: "One job with its steps, progress and proof" })
+      .input(z.strictObject({ jobId: uuid }))
+      .output(jobSchema),
+  },
+  plans: {
+    get: oc
+      .route({ method: "GET", path: "/plans/{planId}", summary: "One plan; it stays readable for ever" })
+      .input(z.strictObject({ planId: uuid }))
+      .output(planSchema),
   },
   events: oc
     .route({ method: "GET", path: "/events", summary: "Server-sent: VM, job and host changes" })

@@ -11,5 +11,6 @@ export * from "./migrate.ts";
 export * from "./observed.ts";
 export * from "./people.ts";
 export * from "./record.ts";
+export type { KindSummary } from "./schema/index.ts";
 export * from "./vms.ts";
 export * from "./work.ts";

@@ -43,6 +43,7 @@ export type Presence = {
   activeSince: string | null;
   observationId: number | null;
   digest: string | null;
+  countsDigest: string | null;
   counts: DirtyCount[];
   observedAt: string | null;
   triedAt: string;
@@ -105,10 +106,11 @@ export async function savePresence(
     triedAt: Date;
   },
 ): Promise<void> {
-  const { vmId: _vm, hostId: _host, ...values } = presence;
+  const { power, runtimeId, activeSince, observationId, digest, countsDigest, counts, observedAt, triedAt } = presence;
+  const values = { power, runtimeId, activeSince, observationId, digest, countsDigest, counts, observedAt, triedAt };
   await tx
     .insert(vmPresence)
-    .values({ ...presence, error: null })
+    .values({ vmId: presence.vmId, hostId: presence.hostId, ...values, error: null })
     .onConflictDoUpdate({ target: [vmPresence.vmId, vmPresence.hostId], set: { ...values, error: null } });
 }
 

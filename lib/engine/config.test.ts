@@ -19,9 +19,13 @@ test("an empty configuration gets the documented defaults", () => {
 });
 
 test("an unknown key is refused with its place and the nearest known key", () => {
-  expect(mistakesOf({ policy: { observeEverySecond: 5 } })).toContain('policy.observeEverySecond: there is no such key; "observeEverySeconds"');
+  expect(mistakesOf({ policy: { observeEverySecond: 5 } })).toContain(
+    'policy.observeEverySecond: there is no such key; "observeEverySeconds"',
+  );
   expect(mistakesOf({ hots: [] })).toContain('hots: there is no such key; "hosts"');
-  expect(mistakesOf({ hosts: [{ name: "a", url: "unix:/x", token: "t", tocken: 1 }] })).toContain('hosts[0].tocken: there is no such key; "token"');
+  expect(mistakesOf({ hosts: [{ name: "a", url: "unix:/x", token: "t", tocken: 1 }] })).toContain(
+    'hosts[0].tocken: there is no such key; "token"',
+  );
   expect(nearestKey("statleAfter", ["observeEverySeconds", "staleAfterSeconds"])).toBe("staleAfterSeconds");
 });
 
@@ -31,7 +35,15 @@ test("every mistake is named at once, and no secret is repeated", () => {
     apiKeys: [{ name: "k", role: "root", sha256: "SECRETSECRET" }],
     admin: { email: "nobody", password: "s3cret" },
   });
-  for (const field of ["hosts[0].name", "hosts[0].url", "hosts[0].token", "apiKeys[0].role", "apiKeys[0].sha256", "admin.email", "admin.password"]) {
+  for (const field of [
+    "hosts[0].name",
+    "hosts[0].url",
+    "hosts[0].token",
+    "apiKeys[0].role",
+    "apiKeys[0].sha256",
+    "admin.email",
+    "admin.password",
+  ]) {
     expect(message).toContain(field);
   }
   expect(message).not.toContain("SECRETSECRET");
@@ -41,7 +53,13 @@ test("every mistake is named at once, and no secret is repeated", () => {
 test("plain http is refused for every machine but this one", () => {
   const host = (url: string) => ({ hosts: [{ name: "a", url, token: "t" }] });
   expect(mistakesOf(host("http://10.0.0.7:7411"))).toContain("use https");
-  for (const url of ["http://127.0.0.1:7411", "http://localhost:1", "http://[::1]:2", "https://host:7411", "unix:/run/a.sock"]) {
+  for (const url of [
+    "http://127.0.0.1:7411",
+    "http://localhost:1",
+    "http://[::1]:2",
+    "https://host:7411",
+    "unix:/run/a.sock",
+  ]) {
     expect(parseConfig(host(url)).hosts[0]?.url).toBe(url);
   }
 });
@@ -54,5 +72,7 @@ test("names, addresses and hashes that stand twice are refused", () => {
 });
 
 test("a stale limit below the pace of observing is refused", () => {
-  expect(mistakesOf({ policy: { observeEverySeconds: 300, staleAfterSeconds: 300 } })).toContain("policy.staleAfterSeconds");
+  expect(mistakesOf({ policy: { observeEverySeconds: 300, staleAfterSeconds: 300 } })).toContain(
+    "policy.staleAfterSeconds",
+  );
 });

@@ -112,7 +112,9 @@ function findDuplicates(config: Config): string[] {
     ...twice(config.hosts.map((host) => host.name)).map((name) => `hosts: the name "${name}" stands twice`),
     ...twice(config.hosts.map((host) => host.url)).map((url) => `hosts: the address ${url} stands twice`),
     ...twice(config.apiKeys.map((key) => key.name)).map((name) => `apiKeys: the name "${name}" stands twice`),
-    ...twice(config.apiKeys.map((key) => key.sha256)).map((hash) => `apiKeys: the hash ${hash.slice(0, 8)}… stands twice`),
+    ...twice(config.apiKeys.map((key) => key.sha256)).map(
+      (hash) => `apiKeys: the hash ${hash.slice(0, 8)}… stands twice`,
+    ),
     ...(staleAfterSeconds <= observeEverySeconds
       ? ["policy.staleAfterSeconds: must be more than observeEverySeconds, else every read is stale before the next"]
       : []),

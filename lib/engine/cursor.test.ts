@@ -8,15 +8,26 @@ const shape = z.tuple([cursorText, cursorNumber]);
 
 test("a cursor comes back as it was given", () => {
   fc.assert(
-    fc.property(fc.string({ maxLength: 100 }).filter((s) => !s.includes("\0")), fc.integer(), (text, n) => {
-      expect(decodeCursor(encodeCursor("vms:name", [text, n]), "vms:name", shape)).toEqual([text, n]);
-    }),
+    fc.property(
+      fc.string({ maxLength: 100 }).filter((s) => !s.includes("\0")),
+      fc.integer(),
+      (text, n) => {
+        expect(decodeCursor(encodeCursor("vms:name", [text, n]), "vms:name", shape)).toEqual([text, n]);
+      },
+    ),
   );
 });
 
 test("a made-up, cut or foreign cursor is refused as the field cursor", () => {
   const good = encodeCursor("vms:name", ["a", 1]);
-  const bad = [encodeCursor("vms:host", ["a", 1]), encodeCursor("vms:name", ["a"]), encodeCursor("vms:name", [1, "a"]), good.slice(3), "", "%%%"];
+  const bad = [
+    encodeCursor("vms:host", ["a", 1]),
+    encodeCursor("vms:name", ["a"]),
+    encodeCursor("vms:name", [1, "a"]),
+    good.slice(3),
+    "",
+    "%%%",
+  ];
   for (const cursor of bad) {
     const refused = () => decodeCursor(cursor, "vms:name", shape);
     expect(refused).toThrow(ProblemError);

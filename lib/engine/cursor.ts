@@ -11,7 +11,11 @@ const invalid = (reason: string) =>
   new ProblemError("invalid_input", "The cursor is not one of this list.", { errors: [{ field: "cursor", reason }] });
 
 /** Reads a cursor of this list. A foreign, cut or made-up one is the caller's mistake and never reaches the database. */
-export function decodeCursor<T extends z.ZodType>(cursor: string | undefined, kind: string, values: T): z.infer<T> | null {
+export function decodeCursor<T extends z.ZodType>(
+  cursor: string | undefined,
+  kind: string,
+  values: T,
+): z.infer<T> | null {
   if (cursor === undefined) return null;
   let parsed: unknown;
   try {
@@ -26,6 +30,9 @@ export function decodeCursor<T extends z.ZodType>(cursor: string | undefined, ki
 }
 
 /** PostgreSQL's text cannot hold a zero byte. */
-export const cursorText = z.string().max(400).refine((text) => !text.includes("\0"));
+export const cursorText = z
+  .string()
+  .max(400)
+  .refine((text) => !text.includes("\0"));
 export const cursorNumber = z.int();
 export const cursorTime = z.iso.datetime();

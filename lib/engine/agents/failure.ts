@@ -15,10 +15,10 @@ export class AgentRefusal extends Error {
   }
 }
 
-/** The answer ended before it was complete: what is missing is unknown. */
+/** The answer ended before it was complete, or nothing more came: what is missing is unknown. */
 export class AgentCutOff extends Error {
-  constructor() {
-    super("The agent's answer ended before it was complete.");
+  constructor(words = "The agent's answer ended before it was complete.") {
+    super(words);
     this.name = "AgentCutOff";
   }
 }
@@ -33,6 +33,17 @@ export async function readRefusal(response: { status: number; text: () => Promis
   }
   const parsed = problemSchema.safeParse(body);
   return new AgentRefusal(response.status, parsed.success ? parsed.data : null);
+}
+
+/** Whether a failure came from the agent or the way to it, and not from us or our database. */
+export function isAgentFailure(error: unknown): boolean {
+  for (let e: unknown = error; e instanceof Error; e = e.cause) {
+    if (e instanceof AgentRefusal || e instanceof AgentCutOff) return true;
+    if (["ORPCError", "ValidationError", "AbortError", "TimeoutError", "ErrorEvent"].includes(e.name)) return true;
+    if (e instanceof TypeError && /fetch failed|terminated/.test(e.message)) return true;
+    if (String((e as { code?: unknown }).code).startsWith("UND_ERR_")) return true;
+  }
+  return false;
 }
 
 /** The innermost words of an error: `fetch failed` says nothing, its cause does. */
@@ -65,6 +76,8 @@ export function toObserveError(error: unknown, hostName: string): ObserveError {
     return { code: "agent-refused", message, hostMessage, retryable: problem?.retryable ?? status >= 500 };
   }
   const late = isTimeout(error);
-  const message = late ? `The agent on ${hostName} did not answer in time.` : `The agent on ${hostName} cannot be reached.`;
+  const message = late
+    ? `The agent on ${hostName} did not answer in time.`
+    : `The agent on ${hostName} cannot be reached.`;
   return { code: late ? "timeout" : "agent-unreachable", message, hostMessage: rootWords(error), retryable: true };
 }

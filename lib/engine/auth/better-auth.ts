@@ -1,0 +1,62 @@
+/** People: e-mail and password, sessions in our database. */
+import { betterAuth } from "better-auth";
+import { authStorage, type Db, sharedSecret, writeAudit } from "#db/index.ts";
+
+const SESSION_SECONDS = 12 * 3_600;
+
+/** Where this request came in, as the person's browser sees it; behind a proxy, as the proxy says. */
+export function siteOf(headers: Headers): string | null {
+  const host = headers.get("x-forwarded-host") ?? headers.get("host");
+  if (!host) return null;
+  return `${headers.get("x-forwarded-proto") ?? "http"}://${host}`;
+}
+
+export async function createAuth(db: Db) {
+  const secret = await sharedSecret(db.orm, "better-auth");
+  return betterAuth({
+    appName: "Driftline",
+    secret,
+    basePath: "/api/auth",
+    database: authStorage(db),
+    telemetry: { enabled: false },
+    logger: { level: "error" },
+    // Only pages of this very site; there is no list to keep.
+    trustedOrigins: (request) => {
+      const site = request ? siteOf(request.headers) : null;
+      return site ? [site] : [];
+    },
+    emailAndPassword: { enabled: true, disableSignUp: true, minPasswordLength: 8, maxPasswordLength: 128 },
+    user: { additionalFields: { role: { type: "string", required: false, defaultValue: "viewer", input: false } } },
+    session: { expiresIn: SESSION_SECONDS, updateAge: 3_600 },
+    rateLimit: {
+      enabled: true,
+      storage: "database",
+      window: 60,
+      max: 300,
+      customRules: { "/sign-in/email": { window: 60, max: 10 } },
+    },
+    advanced: {
+      cookiePrefix: "driftline",
+      defaultCookieAttributes: { sameSite: "strict", httpOnly: true },
+      ipAddress: { ipAddressHeaders: ["x-forwarded-for", "x-real-ip"] },
+    },
+    databaseHooks: {
+      session: {
+        create: {
+          after: async (session) => {
+            await writeAudit(db.orm, {
+              actor: `user:${session.userId}`,
+              role: null,
+              action: "auth.sign-in",
+              subject: session.userId,
+              outcome: "done",
+              detail: null,
+              traceId: null,
+            });
+          },
+        },
+      },
+    },
+  });
+}
+export type Auth = Awaited<ReturnType<typeof createAuth>>;

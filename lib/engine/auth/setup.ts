@@ -1,0 +1,52 @@
+/** The first admin, where the configuration names none: a one-time link that only who reads the server's output has. */
+import { randomBytes } from "node:crypto";
+import { hashPassword } from "better-auth/crypto";
+import { z } from "zod";
+import { ProblemError } from "#contract/problem.ts";
+import { hasAdmin, inTransaction, saveAdmin, saveSetupToken, useSetupToken, writeAudit } from "#db/index.ts";
+import type { Config } from "../config.ts";
+import { toProblem } from "../problems.ts";
+import type { Engine } from "../state.ts";
+import { sha256 } from "./authenticate.ts";
+
+const LINK_HOURS = 24;
+
+/** Makes a new link when nobody could get in otherwise. Returns its path, or null. */
+export async function offerSetup(db: Engine["db"], config: Config): Promise<string | null> {
+  if (config.admin || config.apiKeys.length > 0 || (await hasAdmin(db.orm))) return null;
+  const token = randomBytes(32).toString("base64url");
+  const expiresAt = new Date(Date.now() + LINK_HOURS * 3_600_000);
+  await inTransaction(db, (tx) => saveSetupToken(tx, sha256(token), expiresAt));
+  return `/setup?token=${token}`;
+}
+
+const setupInput = z.strictObject({
+  token: z.string().min(1).max(200),
+  email: z.email().max(320),
+  password: z.string().min(8, "at least 8 characters").max(128),
+});
+
+/** Makes the first admin. Each link works once, and none works when there is an admin. */
+export async function setUpFirstAdmin(engine: Engine, input: unknown, traceId: string): Promise<void> {
+  const parsed = setupInput.safeParse(input);
+  if (!parsed.success) throw toProblem(parsed.error);
+  const { token, email, password } = parsed.data;
+  const refused = new ProblemError(
+    "forbidden",
+    "The link is not valid: it was used, it is older than a day, or there is an administrator already.",
+  );
+  const passwordHash = await hashPassword(password);
+  await inTransaction(engine.db, async (tx) => {
+    if (!(await useSetupToken(tx, sha256(token))) || (await hasAdmin(tx))) throw refused;
+    await saveAdmin(tx, { email, name: email.split("@")[0] ?? email, passwordHash });
+    await writeAudit(tx, {
+      actor: email,
+      role: "admin",
+      action: "auth.setup",
+      subject: email,
+      outcome: "done",
+      detail: null,
+      traceId,
+    });
+  });
+}

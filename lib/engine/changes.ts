@@ -1,0 +1,34 @@
+/** Hears what any web process wrote and tells the open event streams of this one. */
+
+import { type EngineEvent, engineEventSchema } from "#contract/engine.ts";
+import { listenForChanges } from "#db/index.ts";
+
+type Listener = (event: EngineEvent | "gap") => void;
+export type ChangeHub = {
+  subscribe: (listener: Listener) => () => void;
+  count: () => number;
+  stop: () => Promise<void>;
+};
+
+export function openChanges(url: string): ChangeHub {
+  const listeners = new Set<Listener>();
+  const tell = (event: EngineEvent | "gap") => {
+    for (const listener of listeners) listener(event);
+  };
+  const source = listenForChanges(url, {
+    onChange: (change) => {
+      const at = new Date().toISOString();
+      const parsed = engineEventSchema.safeParse(typeof change === "object" ? { at, ...change } : change);
+      if (parsed.success) tell(parsed.data);
+    },
+    onGap: () => tell("gap"),
+  });
+  return {
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    count: () => listeners.size,
+    stop: () => source.stop(),
+  };
+}

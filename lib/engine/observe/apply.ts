@@ -1,0 +1,126 @@
+/** What an agent said of one VM, written down. Every function is one transaction. */
+import { countsOf } from "#chain/digest.ts";
+import type { DirtyCount, Observation, ObserveError } from "#chain/model.ts";
+import {
+  type Db,
+  inTransaction,
+  listPresence,
+  lockVm,
+  saveDisks,
+  saveIdentitySample,
+  saveObservation,
+  savePresence,
+  savePresenceError,
+  saveSamples,
+  type Tx,
+} from "#db/index.ts";
+import { type Recomputed, recompute } from "./recompute.ts";
+
+const NOTHING: Recomputed = { unproven: [], unsettled: false };
+const isActive = (power: string | undefined) => power === "running" || power === "paused";
+
+async function presenceOn(tx: Tx, vmId: string, hostId: string) {
+  return (await listPresence(tx, vmId)).find((presence) => presence.hostId === hostId) ?? null;
+}
+
+/** A complete read. One that is older than what is known is dropped: answers may overtake each other. */
+export function applyObservation(db: Db, hostId: string, observation: Observation): Promise<Recomputed> {
+  return inTransaction(db, async (tx) => {
+    const { vmId } = observation;
+    const at = new Date(observation.observedAt);
+    await lockVm(tx, { id: vmId, name: observation.name });
+    const before = await presenceOn(tx, vmId, hostId);
+    if (before?.observedAt && Date.parse(before.observedAt) > at.getTime()) return NOTHING;
+    const observationId = await saveObservation(tx, hostId, observation);
+    const diskIds = await saveDisks(tx, vmId, at, observation.disks);
+    const counts = countsOf(observation);
+    await saveSamples(tx, vmId, diskIds, before?.counts ?? [], counts, at, observation.runtimeId);
+    for (const { target, identity } of observation.disks) {
+      const diskId = diskIds.get(target);
+      if (diskId && identity) await saveIdentitySample(tx, { vmId, diskId, hostId, identity, at });
+    }
+    const active = isActive(observation.power);
+    const unbroken = isActive(before?.power) && before?.runtimeId === observation.runtimeId;
+    await savePresence(tx, {
+      vmId,
+      hostId,
+      power: observation.power,
+      runtimeId: observation.runtimeId,
+      activeSince: active ? (unbroken && before?.activeSince ? new Date(before.activeSince) : at) : null,
+      observationId,
+      digest: observation.digest,
+      countsDigest: observation.countsDigest,
+      // A cold read has no counts; the last live ones are no statement of now.
+      counts,
+      observedAt: at,
+      triedAt: at,
+    });
+    return recompute(tx, vmId);
+  });
+}
+
+/** Only the dirty counts moved. */
+export function applyCounts(
+  db: Db,
+  hostId: string,
+  item: { vmId: string; digest: string; countsDigest: string; at: string; counts: DirtyCount[] | null },
+): Promise<Recomputed> {
+  return inTransaction(db, async (tx) => {
+    const at = new Date(item.at);
+    await lockVm(tx, { id: item.vmId });
+    const before = await presenceOn(tx, item.vmId, hostId);
+    if (!before || before.digest !== item.digest) return NOTHING;
+    if (before.observedAt && Date.parse(before.observedAt) > at.getTime()) return NOTHING;
+    const counts = item.counts ?? before.counts;
+    const diskIds = await saveDisks(tx, item.vmId, at, []);
+    await saveSamples(tx, item.vmId, diskIds, before.counts, counts, at, before.runtimeId);
+    await savePresence(tx, {
+      ...before,
+      activeSince: before.activeSince ? new Date(before.activeSince) : null,
+      countsDigest: item.countsDigest,
+      counts,
+      observedAt: at,
+      triedAt: at,
+    });
+    return recompute(tx, item.vmId);
+  });
+}
+
+/** The read gave nothing. What was known stays as it was read; only the failure is new. */
+export function applyFailure(
+  db: Db,
+  hostId: string,
+  vmId: string,
+  at: string,
+  error: ObserveError,
+): Promise<Recomputed> {
+  return inTransaction(db, async (tx) => {
+    // A VM that could never be read still exists. It has no name yet but its id.
+    await lockVm(tx, { id: vmId, name: vmId });
+    await savePresenceError(tx, vmId, hostId, new Date(at), error);
+    return { ...(await recompute(tx, vmId)), unsettled: error.retryable };
+  });
+}
+
+/** The host does not know the VM (any more). Its record stands; a VM that nobody ever saw does not come to be by this. */
+export function applyAbsent(db: Db, hostId: string, vmId: string, at: string): Promise<Recomputed> {
+  return inTransaction(db, async (tx) => {
+    if (!(await lockVm(tx, { id: vmId }))) return NOTHING;
+    const before = await presenceOn(tx, vmId, hostId);
+    if (before?.observedAt && Date.parse(before.observedAt) > Date.parse(at)) return NOTHING;
+    await savePresence(tx, {
+      vmId,
+      hostId,
+      power: "absent",
+      runtimeId: null,
+      activeSince: null,
+      observationId: before?.observationId ?? null,
+      digest: null,
+      countsDigest: null,
+      counts: before?.counts ?? [],
+      observedAt: new Date(at),
+      triedAt: new Date(at),
+    });
+    return recompute(tx, vmId);
+  });
+}

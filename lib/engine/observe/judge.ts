@@ -1,0 +1,55 @@
+/** From three witnesses to findings, verdicts and one word: `lib/chain` decides, this only keeps what must not slip. */
+import { agreementOf } from "#chain/axes.ts";
+import { viewBitmaps } from "#chain/bitmaps.ts";
+import { findDrift } from "#chain/findings/index.ts";
+import type { Agreement, DiskVerdict, DriftInput, Finding, NextBackup } from "#chain/model.ts";
+import { readLayers, unreadOf } from "#chain/trust.ts";
+import { nextBackup, summariseNextBackup } from "#chain/verdict.ts";
+
+export type Judgement = {
+  findings: Finding[];
+  verdicts: DiskVerdict[];
+  nextBackup: NextBackup;
+  agreement: Agreement;
+};
+
+/** Compares, and carries over from the findings that stood before what this observation cannot have settled. */
+export function judge(input: DriftInput, before: readonly Finding[]): Judgement {
+  const found = findDrift(input);
+  const ids = new Set(found.map((finding) => finding.id));
+  const acknowledged = new Set(input.record.acknowledged);
+  const kept = before
+    .filter((finding) => !ids.has(finding.id) && (isUnread(input, finding) || isStillRewound(input, finding)))
+    .map((finding) => ({ ...finding, acknowledged: acknowledged.has(finding.id) }));
+  const findings = [...found, ...kept];
+  const { record, observation, inFlight, activeElsewhere } = input;
+  const verdicts = nextBackup({ record, observation, findings, inFlight });
+  return {
+    findings,
+    verdicts,
+    nextBackup: summariseNextBackup(verdicts),
+    agreement: agreementOf({ observation, findings, activeElsewhere }),
+  };
+}
+
+/** What could not be read cannot have healed: its findings stand, with their age. On no host nothing is drift. */
+function isUnread(input: DriftInput, finding: Finding): boolean {
+  if (input.observation.power === "absent") return false;
+  return unreadOf(input.observation).some(({ disk }) =>
+    disk === null ? finding.kind.startsWith("metadata.") : finding.subject.disk === disk,
+  );
+}
+
+/**
+ * A rewound bitmap that goes on recording passes its old count some day. The interval stays lost all the same: the
+ * finding stands for as long as the bitmap does and the record counts on it.
+ */
+function isStillRewound({ observation, record }: DriftInput, finding: Finding): boolean {
+  const { disk: target, checkpointId } = finding.subject;
+  if (finding.kind !== "bitmap.rewound" || target === null || checkpointId === null) return false;
+  const recorded = record.checkpoints.find((item) => item.id === checkpointId);
+  if (!recorded?.disks.some((disk) => disk.target === target)) return false;
+  const disk = observation.disks.find((item) => item.target === target);
+  const layers = disk && readLayers(observation, disk);
+  return layers?.ok === true && viewBitmaps(target, layers.value).has(checkpointId);
+}

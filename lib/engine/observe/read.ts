@@ -1,0 +1,193 @@
+/** Asks an agent and writes down what it says. */
+import type { ObserveError } from "#chain/model.ts";
+import type { ObserveItem } from "#contract/agent.ts";
+import {
+  inTransaction,
+  knownDigests,
+  listRestless,
+  listVanished,
+  markContact,
+  markOffline,
+  markSwept,
+  notifyChange,
+  touchUnchanged,
+} from "#db/index.ts";
+import { AgentCutOff, toObserveError } from "../agents/failure.ts";
+import { log } from "../log.ts";
+import type { Engine, EngineHost } from "../state.ts";
+import { applyAbsent, applyCounts, applyFailure, applyObservation } from "./apply.ts";
+import type { Recomputed } from "./recompute.ts";
+
+export type ReadResult = { observed: number; unchanged: number; failed: number; unsettled: string[] };
+
+const FLUSH_AT = 500;
+const ONE_VM_MS = 60_000;
+const ALL_VMS_MS = 30 * 60_000;
+/** Clocks closer than this are taken as equal. */
+const SKEW_MS = 2_000;
+
+/** A host's time in ours: its clock may be wrong, and how old a read is must not depend on that. */
+function correctTime(host: EngineHost, at: string): string {
+  const ours = Math.abs(host.skewMs) > SKEW_MS ? Date.parse(at) - host.skewMs : Date.parse(at);
+  return new Date(Math.min(ours, Date.now())).toISOString();
+}
+
+/**
+ * Reads VMs of a host and applies each answer as it comes. `vmIds` absent: all of them, and those that are missing
+ * from the complete answer are taken as gone. `force`: unchanged ones are sent whole too.
+ * Throws when the agent fails or its answer is cut off; what was applied until then stays.
+ */
+export async function readHost(
+  engine: Engine,
+  host: EngineHost,
+  options: { vmIds?: string[]; force?: boolean; signal?: AbortSignal } = {},
+): Promise<ReadResult> {
+  const { db } = engine;
+  const startedAt = new Date();
+  const known = options.force ? {} : await knownDigests(db.orm, host.id, options.vmIds);
+  const limit = AbortSignal.timeout(options.vmIds ? ONE_VM_MS : ALL_VMS_MS);
+  const signal = options.signal ? AbortSignal.any([limit, options.signal]) : limit;
+  const stream = await host.agent.api.observe({ domains: options.vmIds, known }, { signal });
+  const result: ReadResult = { observed: 0, unchanged: 0, failed: 0, unsettled: [] };
+  const seen: string[] = [];
+  const unproven = new Map<string, string[]>();
+  let quiet: { vmId: string; at: string }[] = [];
+  const flush = async () => {
+    const batch = quiet;
+    quiet = [];
+    await applyQuiet(engine, host, batch);
+  };
+  const note = (vmId: string, outcome: Recomputed) => {
+    if (outcome.unsettled) result.unsettled.push(vmId);
+    if (outcome.unproven.length > 0) unproven.set(vmId, outcome.unproven);
+  };
+  let complete = false;
+  for await (const item of stream) {
+    if (item.type === "done") {
+      complete = true;
+      continue;
+    }
+    const vmId = item.type === "observation" ? item.observation.vmId : item.vmId;
+    if (item.type !== "absent") seen.push(vmId);
+    if (item.type === "unchanged" && item.counts === null) {
+      result.unchanged += 1;
+      quiet.push({ vmId, at: correctTime(host, item.observedAt) });
+      if (quiet.length >= FLUSH_AT) await flush();
+    } else {
+      note(vmId, await applyItem(engine, host, item, result));
+    }
+  }
+  await flush();
+  if (!complete) throw new AgentCutOff();
+  if (!options.vmIds) {
+    for (const vmId of await listVanished(db.orm, host.id, seen)) {
+      await applyAbsent(db, host.id, vmId, startedAt.toISOString());
+    }
+    await markSwept(db.orm, host.id, new Date());
+  }
+  await confirmElsewhere(engine, unproven);
+  engine.metrics.observed.inc({ host: host.name, result: "observed" }, result.observed);
+  engine.metrics.observed.inc({ host: host.name, result: "unchanged" }, result.unchanged);
+  engine.metrics.observed.inc({ host: host.name, result: "failed" }, result.failed);
+  return result;
+}
+
+/** One answer that is more than "unchanged". An answer that cannot be written does not end the stream for the others. */
+async function applyItem(
+  { db }: Engine,
+  host: EngineHost,
+  item: Exclude<ObserveItem, { type: "done" }>,
+  result: ReadResult,
+): Promise<Recomputed> {
+  switch (item.type) {
+    case "observation": {
+      result.observed += 1;
+      const observedAt = correctTime(host, item.observation.observedAt);
+      return applyObservation(db, host.id, { ...item.observation, observedAt });
+    }
+    case "unchanged":
+      result.unchanged += 1;
+      return applyCounts(db, host.id, { ...item, at: correctTime(host, item.observedAt) });
+    case "failed":
+      result.failed += 1;
+      return applyFailure(db, host.id, item.vmId, correctTime(host, item.at), item.error);
+    case "absent":
+      return applyAbsent(db, host.id, item.vmId, correctTime(host, item.at));
+  }
+}
+
+/** VMs that are as they were: one statement for all, and a closer look at those whose state depends on time. */
+async function applyQuiet({ db }: Engine, host: EngineHost, batch: { vmId: string; at: string }[]): Promise<void> {
+  if (batch.length === 0) return;
+  const ids = batch.map((item) => item.vmId);
+  const restless = new Set(await listRestless(db.orm, host.id, ids));
+  // The oldest of the batch stands for all of it: never claims a read to be newer than it is.
+  const at = new Date(Math.min(...batch.map((item) => Date.parse(item.at))));
+  await inTransaction(db, (tx) =>
+    touchUnchanged(
+      tx,
+      host.id,
+      ids.filter((id) => !restless.has(id)),
+      at,
+    ),
+  );
+  if (restless.size === 0) return;
+  const presence = await knownDigests(db.orm, host.id, [...restless]);
+  for (const { vmId, at: seenAt } of batch.filter((item) => restless.has(item.vmId))) {
+    const [digest = "", countsDigest = ""] = (presence[vmId] ?? "").split(":");
+    await applyCounts(db, host.id, { vmId, digest, countsDigest, at: seenAt, counts: null });
+  }
+}
+
+/** Reads the other hosts of VMs that now seem to run twice, so that two hosts are only reported when both say so now. */
+async function confirmElsewhere(engine: Engine, unproven: Map<string, string[]>): Promise<void> {
+  const byHost = new Map<string, string[]>();
+  for (const [vmId, hostIds] of unproven) {
+    for (const hostId of hostIds) byHost.set(hostId, [...(byHost.get(hostId) ?? []), vmId]);
+  }
+  for (const [hostId, vmIds] of byHost) {
+    const host = engine.hosts.get(hostId);
+    if (!host) continue;
+    await readHost(engine, host, { vmIds, force: true }).catch((error: unknown) => {
+      log.warn({ host: host.name, err: toObserveError(error, host.name) }, "a second host could not be asked");
+    });
+  }
+}
+
+/** Asks the host itself: name, versions, clock. Throws when it does not answer. */
+export async function contactHost(engine: Engine, host: EngineHost): Promise<void> {
+  const asked = Date.now();
+  const info = await host.agent.api.host({}, { signal: AbortSignal.timeout(15_000) });
+  const answered = Date.now();
+  host.skewMs = Math.round(Date.parse(info.now) - (asked + answered) / 2);
+  const connected = info.connection.state === "connected";
+  const error: ObserveError | null = connected
+    ? null
+    : (info.connection.error ?? {
+        code: "libvirt-unreachable",
+        message: `The agent on ${host.name} is not connected to libvirt (${info.connection.state}).`,
+        hostMessage: null,
+        retryable: true,
+      });
+  await markContact(engine.db.orm, host.id, {
+    kind: info.kind,
+    libvirtVersion: info.libvirtVersion,
+    qemuVersion: info.qemuVersion,
+    agentVersion: info.agentVersion,
+    clockSkewMs: Math.max(-2_000_000_000, Math.min(2_000_000_000, host.skewMs)),
+    capabilities: info.capabilities,
+    switchedOff: info.switchedOff,
+    state: connected ? "online" : "degraded",
+    error,
+  });
+  await notifyChange(engine.db.orm, { type: "host", hostId: host.id });
+}
+
+/** The host failed: everything it said stays, and is shown as old. */
+export async function noteHostFailure(engine: Engine, host: EngineHost, error: unknown): Promise<ObserveError> {
+  const reason = toObserveError(error, host.name);
+  const news = await markOffline(engine.db.orm, host.id, reason);
+  if (news) log.warn({ host: host.name, reason }, "host is offline");
+  await notifyChange(engine.db.orm, { type: "host", hostId: host.id });
+  return reason;
+}

@@ -1,0 +1,199 @@
+/** Brings findings and summary of one VM in line with its record and its newest read, inside the caller's transaction. */
+import { countsOf } from "#chain/digest.ts";
+import type { DriftInput, Observation, ObserveError } from "#chain/model.ts";
+import { isLive } from "#chain/trust.ts";
+import {
+  acceptIdentity,
+  getObservation,
+  type KindSummary,
+  listDisks,
+  listInFlight,
+  listOpenFindings,
+  listPresence,
+  lockVm,
+  NO_FINDING_RANK,
+  notifyChange,
+  type Presence,
+  raisePeaks,
+  readPeaks,
+  readRecord,
+  readRunningBackup,
+  replaceFindings,
+  saveSummary,
+  severityRank,
+  type Tx,
+} from "#db/index.ts";
+import { judge } from "./judge.ts";
+import { activeElsewhere, chooseSpeaker } from "./speaker.ts";
+
+/** How long a job may hold a domain before it counts as stuck. */
+const JOB_LIMIT_MS = 6 * 3_600_000;
+
+export type Recomputed = {
+  /** Other hosts that showed the VM running before this one did: to be read again before two hosts are believed. */
+  unproven: string[];
+  /** libvirt runs a job on it, or the read was cut short by a change: worth another look soon. */
+  unsettled: boolean;
+};
+
+const NOTHING: Recomputed = { unproven: [], unsettled: false };
+
+/** A VM that no host knows: what libvirt and the images say is not known, and that is all there is to say. */
+function absentObservation(vmId: string, name: string, speaker: Presence): Observation {
+  const error: ObserveError = {
+    code: "domain-changed",
+    message: "No host knows this VM.",
+    hostMessage: null,
+    retryable: true,
+  };
+  return {
+    vmId,
+    name,
+    power: "absent",
+    persistent: false,
+    runtimeId: null,
+    observedAt: speaker.observedAt ?? speaker.triedAt,
+    source: "image",
+    digest: "",
+    countsDigest: "",
+    checkpoints: { ok: false, error },
+    disks: [],
+    job: { ok: false, error },
+  };
+}
+
+export async function readSpeakersObservation(
+  tx: Parameters<typeof getObservation>[0],
+  speaker: Presence,
+  vm: { id: string; name: string },
+): Promise<Observation | null> {
+  if (speaker.power === "absent") return absentObservation(vm.id, vm.name, speaker);
+  const body = speaker.observationId === null ? null : await getObservation(tx, speaker.observationId);
+  return body && { ...withCounts(body, speaker), observedAt: speaker.observedAt ?? body.observedAt };
+}
+
+/** The stored body with the newest counts: an observation that changed in nothing else is not stored again. */
+function withCounts(observation: Observation, { counts }: Presence): Observation {
+  if (counts.length === 0) return observation;
+  const known = new Map(counts.map((c) => [JSON.stringify([c.target, c.layerPath, c.bitmap]), c.dirtyBytes]));
+  return {
+    ...observation,
+    disks: observation.disks.map((disk) => {
+      if (!disk.layers.ok) return disk;
+      const value = disk.layers.value.map((layer) => ({
+        ...layer,
+        bitmaps: layer.bitmaps.map((bitmap) => ({
+          ...bitmap,
+          dirtyBytes: known.get(JSON.stringify([disk.target, layer.path, bitmap.name])) ?? bitmap.dirtyBytes,
+        })),
+      }));
+      return { ...disk, layers: { ok: true as const, value } };
+    }),
+  };
+}
+
+/** Expects the VM's row to be there. Takes its lock. */
+export async function recompute(tx: Tx, vmId: string): Promise<Recomputed> {
+  const vm = await lockVm(tx, { id: vmId });
+  const record = await readRecord(tx, vmId);
+  if (!vm || !record) return NOTHING;
+  const presences = await listPresence(tx, vmId);
+  const speaker = chooseSpeaker(presences, vm.hostId);
+  if (!speaker) return NOTHING;
+  const observation = await readSpeakersObservation(tx, speaker, vm);
+  const tried = { hostId: speaker.hostId, triedAt: new Date(speaker.triedAt), error: speaker.error };
+  if (!observation) {
+    await saveSummary(tx, vmId, { ...tried, power: speaker.power, agreement: "unknown" });
+    await notifyChange(tx, { type: "vm", vmId });
+    return NOTHING;
+  }
+  const { proven, unproven } = activeElsewhere(presences, speaker);
+  const migrates = observation.job.ok && observation.job.value.operation === "migration";
+  const disks = await listDisks(tx, vmId);
+  const input: DriftInput = {
+    record,
+    hostId: speaker.hostId,
+    observation,
+    samples: await readPeaks(tx, vmId),
+    inFlight: await listInFlight(tx, vmId),
+    activeElsewhere: migrates
+      ? []
+      : proven.map(({ hostId, hostName, observedAt, triedAt }) => ({
+          hostId,
+          hostName,
+          observedAt: observedAt ?? triedAt,
+        })),
+    provenMoves: isLive(observation) ? disks.filter((disk) => disk.moveProven).map((disk) => disk.target) : [],
+    runningBackup: await readRunningBackup(tx, vmId),
+    jobLimitMs: JOB_LIMIT_MS,
+  };
+  const judged = judge(input, await listOpenFindings(tx, vmId));
+  const at = new Date(observation.observedAt);
+  await replaceFindings(tx, vmId, judged.findings, at);
+
+  // Only what nothing speaks against becomes the new point of comparison.
+  const doubted = new Set(
+    judged.findings.filter((f) => f.kind === "disk.replaced" || f.kind === "bitmap.rewound").map((f) => f.subject.disk),
+  );
+  const twoHosts = judged.findings.some((finding) => finding.kind === "vm.two-hosts");
+  if (!twoHosts) {
+    await acceptIdentities(tx, input, disks, doubted);
+    if (isLive(observation) && observation.source === "qmp") {
+      const ids = new Map(disks.map((disk) => [disk.target, disk.id]));
+      const trusted = countsOf(observation).filter((count) => !doubted.has(count.target));
+      await raisePeaks(tx, vmId, ids, trusted, at, observation.runtimeId);
+    }
+  }
+
+  const standing = judged.findings.filter((finding) => !finding.acknowledged);
+  await saveSummary(tx, vmId, {
+    ...tried,
+    name: observation.name,
+    power: observation.power,
+    persistent: observation.persistent,
+    runtimeId: observation.runtimeId,
+    observationId: speaker.observationId,
+    observedAt: at,
+    agreement: speaker.error ? "unknown" : judged.agreement,
+    nextBackup: judged.nextBackup,
+    verdicts: judged.verdicts,
+    kinds: summariseKinds(standing),
+    severityRank: Math.min(NO_FINDING_RANK, ...standing.map((finding) => severityRank(finding.severity))),
+    diskCount: observation.power === "absent" ? disks.length : observation.disks.length,
+  });
+  await notifyChange(tx, { type: "vm", vmId });
+  return {
+    unproven: migrates ? [] : unproven.filter((view) => !view.hostOffline).map((view) => view.hostId),
+    unsettled: observation.job.ok && observation.job.value.operation !== "none",
+  };
+}
+
+async function acceptIdentities(
+  tx: Tx,
+  { observation, hostId }: DriftInput,
+  disks: Awaited<ReturnType<typeof listDisks>>,
+  doubted: ReadonlySet<string | null>,
+): Promise<void> {
+  for (const { target, identity, layers } of observation.disks) {
+    const disk = disks.find((item) => item.target === target);
+    if (!disk || !identity || !layers.ok || doubted.has(target)) continue;
+    const known = disk.identity;
+    const same =
+      known?.path === identity.path &&
+      known.device === identity.device &&
+      known.inode === identity.inode &&
+      known.size === identity.size &&
+      disk.identityHostId === hostId;
+    if (!same || disk.moveProven) await acceptIdentity(tx, disk.id, hostId, identity);
+  }
+}
+
+function summariseKinds(findings: { kind: string; severity: string }[]): KindSummary[] {
+  const kinds = new Map<string, KindSummary>();
+  for (const { kind, severity } of findings) {
+    const known = kinds.get(kind);
+    if (known) known.count += 1;
+    else kinds.set(kind, { kind, severity, count: 1 });
+  }
+  return [...kinds.values()];
+}

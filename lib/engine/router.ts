@@ -1,0 +1,54 @@
+/** The contract, call by call. Each line parses nothing and decides nothing: one verb does. */
+import { implement } from "@orpc/server";
+import { engineContract } from "#contract/engine.ts";
+import { listAudit } from "./audit/list-audit.ts";
+import { streamEvents } from "./events.ts";
+import { getHost, listHosts, observeHost } from "./hosts/hosts.ts";
+import { getJob, listJobs } from "./jobs/jobs.ts";
+import { getPlan } from "./plans/get-plan.ts";
+import type { Context } from "./state.ts";
+import { getBundle } from "./vms/get-bundle.ts";
+import { getChain } from "./vms/get-chain.ts";
+import { getVm } from "./vms/get-vm.ts";
+import { listVms } from "./vms/list-vms.ts";
+import { listVmBackups, listVmCheckpoints, listVmFindings, listVmSamples } from "./vms/lists.ts";
+import { observeVm } from "./vms/observe-vm.ts";
+import { readExtents } from "./vms/read-extents.ts";
+import { registerCheckpoint } from "./vms/register-checkpoint.ts";
+import { validateVm } from "./vms/validate-vm.ts";
+
+const os = implement(engineContract).$context<Context>();
+
+export const router = os.router({
+  me: os.me.handler(({ context: { actor } }) => ({
+    kind: actor.kind === "person" ? ("person" as const) : ("program" as const),
+    name: actor.name,
+    role: actor.role,
+  })),
+  vms: {
+    list: os.vms.list.handler(({ context, input }) => listVms(context, input)),
+    get: os.vms.get.handler(({ context, input }) => getVm(context, input)),
+    chain: os.vms.chain.handler(({ context, input }) => getChain(context, input)),
+    observe: os.vms.observe.handler(({ context, input }) => observeVm(context, input)),
+    validate: os.vms.validate.handler(({ context, input }) => validateVm(context, input)),
+    checkpoints: os.vms.checkpoints.handler(({ context, input }) => listVmCheckpoints(context, input)),
+    registerCheckpoint: os.vms.registerCheckpoint.handler(({ context, input }) => registerCheckpoint(context, input)),
+    findings: os.vms.findings.handler(({ context, input }) => listVmFindings(context, input)),
+    backups: os.vms.backups.handler(({ context, input }) => listVmBackups(context, input)),
+    extents: os.vms.extents.handler(({ context, input }) => readExtents(context, input)),
+    samples: os.vms.samples.handler(({ context, input }) => listVmSamples(context, input)),
+    bundle: os.vms.bundle.handler(({ context, input }) => getBundle(context, input)),
+  },
+  hosts: {
+    list: os.hosts.list.handler(({ context, input }) => listHosts(context, input)),
+    get: os.hosts.get.handler(({ context, input }) => getHost(context, input)),
+    observe: os.hosts.observe.handler(({ context, input }) => observeHost(context, input)),
+  },
+  audit: { list: os.audit.list.handler(({ context, input }) => listAudit(context, input)) },
+  jobs: {
+    list: os.jobs.list.handler(({ context, input }) => listJobs(context, input)),
+    get: os.jobs.get.handler(({ context, input }) => getJob(context, input)),
+  },
+  plans: { get: os.plans.get.handler(({ context, input }) => getPlan(context, input)) },
+  events: os.events.handler(({ context, input, signal }) => streamEvents(context, input, signal)),
+});

@@ -1,0 +1,91 @@
+import "server-only";
+import { randomUUID } from "node:crypto";
+import { createRouterClient } from "@orpc/server";
+import { ProblemError } from "#contract/problem.ts";
+import type { Actor } from "./actor.ts";
+import { authenticate } from "./auth/authenticate.ts";
+import { setUpFirstAdmin } from "./auth/setup.ts";
+import { auditRefusal, guard } from "./guard.ts";
+import { handleApi, parseBody, problemResponse, readBody } from "./http/handle.ts";
+import { toProblem } from "./problems.ts";
+import { router } from "./router.ts";
+import { type Engine, engineSlot } from "./state.ts";
+
+export { health, metricsText, readiness } from "./health.ts";
+
+/** The engine of this process. @throws ProblemError unavailable, while it has not started */
+export function requireEngine(): Engine {
+  const { engine } = engineSlot();
+  if (!engine) throw new ProblemError("unavailable", "The server is still starting, or its database does not answer.");
+  return engine;
+}
+
+/** Who asks for a page; null: nobody is signed in. */
+export async function getActor(headers: Headers): Promise<Actor | null> {
+  return (await authenticate(requireEngine(), new Headers(headers)))?.actor ?? null;
+}
+
+/**
+ * The engine's calls for server components, with the rights of who asks and the same checks as over HTTP.
+ * @throws ProblemError: `unauthenticated` when nobody is signed in, `unavailable` when the engine has not started
+ */
+export async function getEngineClient(headers: Headers) {
+  const engine = requireEngine();
+  const actor = await getActor(headers);
+  if (!actor) throw new ProblemError("unauthenticated", "Nobody is signed in.");
+  return createRouterClient(router, {
+    context: { engine, actor, traceId: randomUUID() },
+    interceptors: [(options) => guard({ path: options.path, context: options.context, next: () => options.next() })],
+  });
+}
+
+/** `/api/v1/*` */
+export const serveApi = (request: Request): Promise<Response> => handleApi(engineSlot().engine, request);
+
+/** `/api/auth/*`: better-auth, with its refusals audited. */
+export async function serveAuth(request: Request): Promise<Response> {
+  const traceId = randomUUID();
+  try {
+    const engine = requireEngine();
+    const response = await engine.auth.handler(request);
+    const { pathname } = new URL(request.url);
+    if ([401, 403, 429].includes(response.status) && request.method === "POST") {
+      const detail = `status ${response.status}`;
+      const action = `auth${pathname.slice("/api/auth".length).replaceAll("/", ".")}`;
+      const code = response.status === 429 ? "rate_limited" : "unauthenticated";
+      await auditRefusal(engine, { actor: "anonymous", role: null, action, subject: null, detail, code, traceId });
+    }
+    return response;
+  } catch (error) {
+    return problemResponse(toProblem(error), traceId);
+  }
+}
+
+/** `POST /api/setup`: makes the first admin with the one-time link. */
+export async function serveSetup(request: Request): Promise<Response> {
+  const traceId = randomUUID();
+  try {
+    const engine = requireEngine();
+    try {
+      await setUpFirstAdmin(engine, parseBody(await readBody(request), request.headers.get("content-type")), traceId);
+    } catch (error) {
+      const problem = toProblem(error);
+      if (problem.code === "forbidden") {
+        const detail = "the one-time link was not valid";
+        await auditRefusal(engine, {
+          actor: "anonymous",
+          role: null,
+          action: "auth.setup",
+          subject: null,
+          detail,
+          code: problem.code,
+          traceId,
+        });
+      }
+      throw problem;
+    }
+    return Response.json({ ok: true }, { status: 201, headers: { "cache-control": "no-store" } });
+  } catch (error) {
+    return problemResponse(toProblem(error), traceId);
+  }
+}

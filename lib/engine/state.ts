@@ -1,0 +1,41 @@
+/** What one web process holds: made by `startEngine`, found again by every bundle of it through a global symbol. */
+
+import type { Db } from "#db/index.ts";
+import type { Actor } from "./actor.ts";
+import type { AgentClient } from "./agents/client.ts";
+import type { Auth } from "./auth/better-auth.ts";
+import type { ChangeHub } from "./changes.ts";
+import type { Config, HostConfig } from "./config.ts";
+import type { Metrics } from "./metrics.ts";
+
+export type EngineHost = { id: string; name: string; config: HostConfig; agent: AgentClient; skewMs: number };
+
+export type Engine = {
+  db: Db;
+  config: Config;
+  auth: Auth;
+  changes: ChangeHub;
+  metrics: Metrics;
+  /** Configured hosts by id. Their tokens live here and nowhere else. */
+  hosts: Map<string, EngineHost>;
+  startedAt: Date;
+  stop: () => Promise<void>;
+};
+
+/** What a verb gets: who asks, and for which request. */
+export type Context = { engine: Engine; actor: Actor; traceId: string };
+
+const KEY = Symbol.for("driftline.engine");
+type Slot = { engine: Engine | null; starting: Promise<Engine> | null; failure: Error | null };
+
+/** Next bundles instrumentation and routes apart, so a module variable would exist twice. */
+export function engineSlot(): Slot {
+  const holder = globalThis as { [KEY]?: Slot };
+  holder[KEY] ??= { engine: null, starting: null, failure: null };
+  return holder[KEY];
+}
+
+export const freshnessLimits = ({ policy }: Config) => ({
+  freshSeconds: 2 * policy.observeEverySeconds,
+  staleSeconds: policy.staleAfterSeconds,
+});

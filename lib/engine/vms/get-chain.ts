@@ -1,0 +1,110 @@
+import { summariseBitmaps } from "#chain/bitmaps.ts";
+import type { DiskObservation, Observation, RecordCheckpoint } from "#chain/model.ts";
+import { orderCheckpoints } from "#chain/order.ts";
+import { isLive, readCheckpoints } from "#chain/trust.ts";
+import type { Chain } from "#contract/engine.ts";
+import { getHost, listOpenFindings, listPresence, readRecord } from "#db/index.ts";
+import { readSpeakersObservation } from "../observe/recompute.ts";
+import { chooseSpeaker } from "../observe/speaker.ts";
+import type { Context } from "../state.ts";
+import { noSuchVm, requireRow, requireVm } from "./lookup.ts";
+
+export const toRecordCheckpoint = (item: RecordCheckpoint) => ({
+  id: item.id,
+  parentId: item.parentId,
+  createdAt: item.createdAt,
+  state: item.state,
+  origin: item.origin,
+  backup: item.backup,
+  disks: item.disks.map((disk) => disk.target),
+});
+
+/** A disk as the matrix shows it. Bitmaps that could not be read are null and never an empty list. */
+function toDisk(disk: DiskObservation, lies: boolean): Chain["host"]["disks"][number] {
+  const { target, source, format, virtualSize, identity } = disk;
+  const bitmaps = summariseBitmaps(disk);
+  const usable = bitmaps.ok && !lies;
+  return {
+    target,
+    source,
+    format,
+    virtualSize,
+    identity,
+    bitmaps: usable ? bitmaps.value : null,
+    error: bitmaps.ok
+      ? lies
+        ? {
+            code: "internal",
+            message: "The VM runs, and its image file says nothing true meanwhile.",
+            hostMessage: null,
+            retryable: true,
+          }
+        : null
+      : bitmaps.error,
+  };
+}
+
+function toHost(
+  observation: Observation | null,
+): Pick<Chain["host"], "source" | "runtimeId" | "digest" | "checkpoints" | "disks"> {
+  if (!observation) return { source: null, runtimeId: null, digest: null, checkpoints: null, disks: [] };
+  const checkpoints = readCheckpoints(observation);
+  const lies = isLive(observation) && observation.source === "image";
+  return {
+    source: observation.source,
+    runtimeId: observation.runtimeId,
+    digest: observation.digest || null,
+    checkpoints: checkpoints.ok
+      ? checkpoints.value.map(({ id, parentId, createdAt, disks }) => ({ id, parentId, createdAt, disks }))
+      : null,
+    disks: observation.disks.map((disk) => toDisk(disk, lies)),
+  };
+}
+
+/** The three witnesses together, as they are known now. Reads nothing from the host. */
+export async function getChain(context: Context, { vmId }: { vmId: string }): Promise<Chain> {
+  const { orm } = context.engine.db;
+  const row = await requireRow(context, vmId);
+  const vm = await requireVm(context, vmId);
+  const record = await readRecord(orm, vmId);
+  if (!record) throw noSuchVm(vmId);
+  const presences = await listPresence(orm, vmId);
+  const speaker = chooseSpeaker(presences, vm.hostId);
+  const observation = speaker && (await readSpeakersObservation(orm, speaker, vm));
+  const host = vm.hostId ? await getHost(orm, vm.hostId) : null;
+  const error =
+    vm.error ??
+    (host && (host.state === "offline" || !host.configured) ? (host.error ?? notConfigured(host.name)) : null);
+  return {
+    vm: {
+      id: vmId,
+      name: row.name,
+      hostId: row.hostId,
+      hostName: row.hostName,
+      simulated: row.simulated,
+      power: row.power,
+    },
+    record: {
+      revision: record.revision,
+      checkpoints: orderCheckpoints(record.checkpoints).ordered.map(toRecordCheckpoint),
+    },
+    host: {
+      status: error ? "failed" : vm.observedAt ? "observed" : "never",
+      observedAt: vm.observedAt,
+      triedAt: vm.triedAt,
+      ...toHost(observation),
+      error,
+    },
+    findings: await listOpenFindings(orm, vmId),
+    nextBackup: vm.verdicts,
+    agreement: row.agreement,
+    freshness: row.freshness,
+  };
+}
+
+const notConfigured = (name: string) => ({
+  code: "agent-unreachable" as const,
+  message: `The host ${name} is not in the configuration any more.`,
+  hostMessage: null,
+  retryable: false,
+});

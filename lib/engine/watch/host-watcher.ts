@@ -1,0 +1,131 @@
+/** Keeps one host's VMs observed: by its events, and by a paced sweep for what events do not tell. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { HostEvent } from "#contract/agent.ts";
+import { proveMove } from "#db/index.ts";
+import { AgentCutOff, isAgentFailure } from "../agents/failure.ts";
+import { log } from "../log.ts";
+import { contactHost, noteHostFailure, readHost } from "../observe/read.ts";
+import type { Engine, EngineHost } from "../state.ts";
+
+const DEBOUNCE_MS = 200;
+/** Looks again while a domain is still changing, further and further apart. */
+const FOLLOW_UP_MS = [1_500, 5_000, 15_000];
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 30_000;
+/** Agents send a heartbeat well within this; silence is a dead connection. */
+const SILENCE_MS = 60_000;
+
+export type Watcher = { stop: () => Promise<void> };
+
+export function watchHost(engine: Engine, host: EngineHost): Watcher {
+  const stopping = new AbortController();
+  const pending = new Map<string, number>();
+  let timer: NodeJS.Timeout | undefined;
+  const timers = new Set<NodeJS.Timeout>();
+
+  const observeSoon = (vmId: string, attempt = 0) => {
+    pending.set(vmId, attempt);
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      const batch = new Map(pending);
+      pending.clear();
+      void observeNow(batch);
+    }, DEBOUNCE_MS);
+  };
+  const observeNow = async (batch: Map<string, number>) => {
+    try {
+      const { unsettled } = await readHost(engine, host, {
+        vmIds: [...batch.keys()],
+        force: true,
+        signal: stopping.signal,
+      });
+      for (const vmId of unsettled) {
+        const attempt = batch.get(vmId) ?? 0;
+        const wait = FOLLOW_UP_MS[attempt];
+        if (wait === undefined || stopping.signal.aborted) continue;
+        const again = setTimeout(() => {
+          timers.delete(again);
+          observeSoon(vmId, attempt + 1);
+        }, wait);
+        timers.add(again);
+      }
+    } catch (error) {
+      if (!stopping.signal.aborted)
+        log.warn({ host: host.name, err: error }, "VMs could not be observed after an event");
+    }
+  };
+
+  const onEvent = async (event: HostEvent) => {
+    if (event.type === "connection") {
+      await contactHost(engine, host);
+      if (event.state === "connected") await readHost(engine, host, { signal: stopping.signal });
+      return;
+    }
+    if (event.type !== "domain") return;
+    if (event.event === "block-job-ended" || event.event === "migrated-in") {
+      await proveMove(engine.db.orm, event.vmId, new Date());
+    }
+    observeSoon(event.vmId);
+  };
+
+  /** One connection's life: events first, so that nothing falls between the full read and them. */
+  const session = async () => {
+    const ended = new AbortController();
+    const signal = AbortSignal.any([stopping.signal, ended.signal]);
+    await contactHost(engine, host);
+    const events = await host.agent.api.events({}, { signal });
+    let silence = setTimeout(() => ended.abort(new AgentCutOff("The agent sends nothing any more.")), SILENCE_MS);
+    try {
+      const listening = (async () => {
+        for await (const event of events) {
+          clearTimeout(silence);
+          silence = setTimeout(() => ended.abort(new AgentCutOff("The agent sends nothing any more.")), SILENCE_MS);
+          await onEvent(event);
+        }
+        throw new AgentCutOff("The agent closed its event stream.");
+      })();
+      await Promise.race([listening, sweep(signal)]);
+    } finally {
+      clearTimeout(silence);
+      ended.abort();
+    }
+  };
+  const sweep = async (signal: AbortSignal) => {
+    const pace = engine.config.policy.observeEverySeconds * 1_000;
+    for (;;) {
+      const began = Date.now();
+      await readHost(engine, host, { signal });
+      // Hosts that were reached together drift apart, so that sweeps do not come in one wave.
+      const wait = Math.max(pace * (0.85 + Math.random() * 0.15) - (Date.now() - began), pace / 10);
+      await delay(wait, undefined, { signal });
+      await contactHost(engine, host);
+    }
+  };
+
+  const run = async () => {
+    let retry = FIRST_RETRY_MS;
+    while (!stopping.signal.aborted) {
+      const began = Date.now();
+      try {
+        await session();
+      } catch (error) {
+        if (stopping.signal.aborted) return;
+        // A database that is away says nothing about the host.
+        if (isAgentFailure(error)) await noteHostFailure(engine, host, error).catch(() => {});
+        else log.error({ host: host.name, err: error }, "watching a host failed on our side");
+      }
+      if (Date.now() - began > LONGEST_RETRY_MS) retry = FIRST_RETRY_MS;
+      await delay(retry * (0.5 + Math.random()), undefined, { signal: stopping.signal }).catch(() => {});
+      retry = Math.min(retry * 2, LONGEST_RETRY_MS);
+    }
+  };
+  const running = run();
+  return {
+    stop: async () => {
+      stopping.abort();
+      clearTimeout(timer);
+      for (const one of timers) clearTimeout(one);
+      await running.catch(() => {});
+    },
+  };
+}
