@@ -4,6 +4,7 @@ import { createRouterClient } from "@orpc/server";
 import { ProblemError } from "#contract/problem.ts";
 import type { Actor } from "./actor.ts";
 import { authenticate } from "./auth/authenticate.ts";
+import { secureCookies } from "./auth/better-auth.ts";
 import { setUpFirstAdmin } from "./auth/setup.ts";
 import { auditRefusal, guard } from "./guard.ts";
 import { handleApi, parseBody, problemResponse, readBody } from "./http/handle.ts";
@@ -47,7 +48,7 @@ export async function serveAuth(request: Request): Promise<Response> {
   const traceId = randomUUID();
   try {
     const engine = requireEngine();
-    const response = await engine.auth.handler(request);
+    const response = secureCookies(request, await engine.auth.handler(request));
     const { pathname } = new URL(request.url);
     if ([401, 403, 429].includes(response.status) && request.method === "POST") {
       const detail = `status ${response.status}`;

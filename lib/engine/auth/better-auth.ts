@@ -2,6 +2,16 @@
 import { betterAuth } from "better-auth";
 import { authStorage, type Db, sharedSecret, writeAudit } from "#db/index.ts";
 
+/** Marks cookies as Secure where the person came over TLS, which only the proxy in front of us knows. */
+export function secureCookies(request: Request, response: Response): Response {
+  const cookies = response.headers.getSetCookie();
+  if (request.headers.get("x-forwarded-proto") !== "https" || cookies.length === 0) return response;
+  const headers = new Headers(response.headers);
+  headers.delete("set-cookie");
+  for (const cookie of cookies) headers.append("set-cookie", /;\s*secure/i.test(cookie) ? cookie : `${cookie}; Secure`);
+  return new Response(response.body, { status: response.status, headers });
+}
+
 const SESSION_SECONDS = 12 * 3_600;
 
 /** Where this request came in, as the person's browser sees it; behind a proxy, as the proxy says. */
@@ -37,6 +47,8 @@ export async function createAuth(db: Db) {
     },
     advanced: {
       cookiePrefix: "driftline",
+      // Over plain http on this machine a Secure cookie is dropped by some browsers; `secureCookies` marks the others.
+      useSecureCookies: false,
       defaultCookieAttributes: { sameSite: "strict", httpOnly: true },
       ipAddress: { ipAddressHeaders: ["x-forwarded-for", "x-real-ip"] },
     },

@@ -1,7 +1,7 @@
 /** From three witnesses to findings, verdicts and one word: `lib/chain` decides, this only keeps what must not slip. */
 import { agreementOf } from "#chain/axes.ts";
 import { viewBitmaps } from "#chain/bitmaps.ts";
-import { findDrift } from "#chain/findings/index.ts";
+import { carryProofs, findDrift } from "#chain/findings/index.ts";
 import type { Agreement, DiskVerdict, DriftInput, Finding, NextBackup } from "#chain/model.ts";
 import { readLayers, unreadOf } from "#chain/trust.ts";
 import { nextBackup, summariseNextBackup } from "#chain/verdict.ts";
@@ -15,14 +15,15 @@ export type Judgement = {
 
 /** Compares, and carries over from the findings that stood before what this observation cannot have settled. */
 export function judge(input: DriftInput, before: readonly Finding[]): Judgement {
-  const found = findDrift(input);
+  const { record, observation } = input;
+  const found = carryProofs({ previous: before, current: findDrift(input), observation, record });
   const ids = new Set(found.map((finding) => finding.id));
-  const acknowledged = new Set(input.record.acknowledged);
-  const kept = before
-    .filter((finding) => !ids.has(finding.id) && (isUnread(input, finding) || isStillRewound(input, finding)))
-    .map((finding) => ({ ...finding, acknowledged: acknowledged.has(finding.id) }));
-  const findings = [...found, ...kept];
-  const { record, observation, inFlight, activeElsewhere } = input;
+  const kept = before.filter(
+    (finding) => !ids.has(finding.id) && (isUnread(input, finding) || isStillRewound(input, finding)),
+  );
+  const acknowledged = new Set(record.acknowledged);
+  const findings = [...found, ...kept].map((finding) => ({ ...finding, acknowledged: acknowledged.has(finding.id) }));
+  const { inFlight, activeElsewhere } = input;
   const verdicts = nextBackup({ record, observation, findings, inFlight });
   return {
     findings,
@@ -41,8 +42,9 @@ function isUnread(input: DriftInput, finding: Finding): boolean {
 }
 
 /**
- * A rewound bitmap that goes on recording passes its old count some day. The interval stays lost all the same: the
- * finding stands for as long as the bitmap does and the record counts on it.
+ * A rewound bitmap that goes on recording passes its old count some day, and then its count looks right. The interval
+ * stays lost all the same: the finding stands for as long as that bitmap does and the record counts on it.
+ * See lib/decisions/a-rewind-stands.md.
  */
 function isStillRewound({ observation, record }: DriftInput, finding: Finding): boolean {
   const { disk: target, checkpointId } = finding.subject;
@@ -51,5 +53,5 @@ function isStillRewound({ observation, record }: DriftInput, finding: Finding): 
   if (!recorded?.disks.some((disk) => disk.target === target)) return false;
   const disk = observation.disks.find((item) => item.target === target);
   const layers = disk && readLayers(observation, disk);
-  return layers?.ok === true && viewBitmaps(target, layers.value).has(checkpointId);
+  return layers?.ok === true && viewBitmaps(target, layers.value).get(checkpointId)?.state === "recording";
 }
