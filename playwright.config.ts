@@ -1,11 +1,13 @@
 import { defineConfig } from "@playwright/test";
 
 /**
- * Browser journeys against a stack that is already up. Whoever starts it says where it is:
+ * Browser journeys. e2e/global-setup.ts starts the whole product on the real lab; to use one that is up already, say where:
  * DRIFTLINE_E2E_URL, DRIFTLINE_E2E_EMAIL, DRIFTLINE_E2E_PASSWORD.
  */
 export default defineConfig({
   testDir: "e2e",
+  globalSetup: "./e2e/global-setup.ts",
+  globalTimeout: 900_000,
   timeout: 60_000,
   expect: { timeout: 10_000 },
   workers: 1,

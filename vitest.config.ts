@@ -19,6 +19,7 @@ export default defineConfig({
           name: "real",
           include: ["lib/**/*.real.test.ts"],
           fileParallelism: false,
+          maxConcurrency: 3,
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },

@@ -5,7 +5,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 
 export const root = join(import.meta.dirname, "../..");
-const SOURCES = ["app", "components", "lib"];
+const SOURCES = [
+  "app",
+  "components",
+  ...["chain", "graph", "contract", "engine", "db", "client"].map((name) => `lib/${name}`),
+];
 const FILES = [
   "package-lock.json",
   "package.json",
@@ -18,7 +22,7 @@ const FILES = [
 /** SHA-256 over every file that the build can depend on: 3 ms a hundred files, so asked at each start. */
 export function sourceDigest(): string {
   const hash = createHash("sha256");
-  const files = SOURCES.flatMap((folder) =>
+  const files = SOURCES.filter((folder) => existsSync(join(root, folder))).flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name)),

@@ -1,0 +1,36 @@
+/**
+ * Starts the whole product on the real lab, unless DRIFTLINE_E2E_URL says that one is up already. What the specs need
+ * of it stands in the environment; those that break things on purpose attach to the lab by its directory.
+ */
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openLab } from "#lab/lab.ts";
+import { connectEngine } from "#run/api.ts";
+import { ensureBuild } from "#run/build.ts";
+import { prepareShowcase } from "#run/showcase.ts";
+import { startStack } from "#run/stack.ts";
+
+export default async function setUp(): Promise<(() => Promise<void>) | undefined> {
+  if (process.env.DRIFTLINE_E2E_URL) return undefined;
+  await ensureBuild();
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), "dl-e2e-")));
+  const lab = await openLab({ hosts: ["alpha", "beta"] });
+  const hosts = lab.hosts.map((host) => ({ name: host.name, libvirtUri: host.uri }));
+  // Short limits, so that "ageing" and "stale" can be seen within a journey.
+  const stack = await startStack({ dir, hosts, policy: { observeEverySeconds: 5, staleAfterSeconds: 20 } });
+  await prepareShowcase(lab, connectEngine(stack.url, stack.apiKey));
+  process.env.DRIFTLINE_E2E_URL = stack.url;
+  process.env.DRIFTLINE_E2E_EMAIL = stack.email;
+  process.env.DRIFTLINE_E2E_PASSWORD = stack.password;
+  process.env.DRIFTLINE_E2E_API_KEY = stack.apiKey;
+  process.env.DRIFTLINE_E2E_LAB = lab.dir;
+  const agents = stack.agents.map(({ name, url, configFile, process: { pid } }) => ({ name, url, configFile, pid }));
+  process.env.DRIFTLINE_E2E_STACK = join(dir, "stack.json");
+  writeFileSync(join(dir, "stack.json"), JSON.stringify({ agents }));
+  return async () => {
+    await stack.stop();
+    await lab.close();
+    rmSync(dir, { recursive: true, force: true });
+  };
+}

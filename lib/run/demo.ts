@@ -1,0 +1,74 @@
+/**
+ * `npm run demo`: two real libvirt hosts on this machine with VMs in every state, an agent for each, the embedded
+ * database and the web app. Where libvirt cannot be had: simulated hosts, and a banner that says so. Ctrl-C ends all.
+ */
+import { mkdirSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Lab, openLab } from "#lab/lab.ts";
+import { connectEngine } from "./api.ts";
+import { ensureBuild } from "./build.ts";
+import { ensurePackages, FOREIGN_TOOL_NEEDS, HOST_NEEDS } from "./packages.ts";
+import { prepareShowcase, SHOWCASE } from "./showcase.ts";
+import { startSimulation } from "./simulation.ts";
+import { type Stack, type StackHost, startStack } from "./stack.ts";
+
+const say = (line: string) => console.log(line);
+const dir = join(realpathSync(tmpdir()), `driftline-demo-${process.getuid?.() ?? 0}`);
+const port = Number(process.env.PORT || "3000");
+
+let lab: Lab | null = null;
+let stack: Stack | null = null;
+let ending = false;
+async function end(code: number): Promise<void> {
+  if (ending) return;
+  ending = true;
+  say("\ndriftline: taking the demo down");
+  await stack?.stop().catch((error: Error) => console.error(error.message));
+  await lab?.close().catch((error: Error) => console.error(error.message));
+  rmSync(join(dir, "stack"), { recursive: true, force: true });
+  process.exit(code);
+}
+process.on("SIGINT", () => void end(130));
+process.on("SIGTERM", () => void end(143));
+
+async function openHosts(): Promise<StackHost[]> {
+  const missing = ensurePackages(HOST_NEEDS);
+  if (missing.length > 0) {
+    say(`driftline: no real hosts without ${missing.map((need) => need.what).join(", ")}: showing SIMULATED ones.`);
+    return startSimulation(join(dir, "simulated"));
+  }
+  say("driftline: starting two real libvirt hosts");
+  lab = await openLab({ dir: join(dir, "lab"), hosts: ["alpha", "beta"] });
+  return lab.hosts.map((host) => ({ name: host.name, libvirtUri: host.uri }));
+}
+
+try {
+  mkdirSync(dir, { recursive: true, mode: 0o755 });
+  rmSync(join(dir, "stack"), { recursive: true, force: true });
+  await ensureBuild();
+  const hosts = await openHosts();
+  stack = await startStack({
+    dir: join(dir, "stack"),
+    hosts,
+    port,
+    log: process.env.DRIFTLINE_VERBOSE ? say : undefined,
+  });
+  if (lab) {
+    const hasForeignTool = ensurePackages(FOREIGN_TOOL_NEEDS).length === 0;
+    const entries = SHOWCASE.filter((entry) => hasForeignTool || !entry.scenario.startsWith("foreign-tool"));
+    say(`driftline: making ${entries.length} VMs and their drift with the real tools`);
+    await prepareShowcase(lab, connectEngine(stack.url, stack.apiKey), { entries, say: (line) => say(`  ${line}`) });
+  }
+  say(`
+  Driftline   ${stack.url}
+  sign in     ${stack.email}
+  password    ${stack.password}
+  API key     ${stack.apiKey}
+  ${lab ? `drift       node_modules/.bin/node lib/lab/cli.ts scenarios --dir ${join(dir, "lab")}` : "hosts       SIMULATED"}
+
+  Ctrl-C takes everything down.`);
+} catch (error) {
+  console.error(`driftline: the demo could not start: ${(error as Error).message}`);
+  await end(1);
+}
