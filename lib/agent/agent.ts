@@ -8,7 +8,7 @@ import type { Logger } from "pino";
 import { LIMITS } from "#chain/limits.ts";
 import type { AgentConfig, Listen } from "./config.ts";
 import type { HostDriver } from "./driver.ts";
-import { makeHandler } from "./http/handler.ts";
+import { answerClientError, makeHandler } from "./http/handler.ts";
 import { makeMetrics } from "./http/metrics.ts";
 import { openLibvirtDriver } from "./libvirt/driver.ts";
 import { openSimulatedDriver } from "./simulated/driver.ts";
@@ -67,6 +67,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<Agen
   const server = config.tls === null ? createHttpServer(options) : createHttpsServer(options);
   server.maxConnections = 512;
   server.on("request", (request, response) => void handler(request, response));
+  server.on("clientError", answerClientError);
   try {
     const bound = await listen(server, config.listen);
     const address = bound.startsWith("unix:") ? bound : `${config.tls === null ? "http" : "https"}://${bound}`;

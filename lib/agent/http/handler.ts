@@ -1,12 +1,13 @@
 /** One request from its first byte to its last: address, token, bounds, then the contract. */
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
 import { OpenAPIHandler } from "@orpc/openapi/node";
 import { ORPCError } from "@orpc/server";
 import type { Logger } from "pino";
 import { PROBLEMS, ProblemError } from "#contract/problem.ts";
 import type { AgentConfig } from "../config.ts";
-import type { HostDriver } from "../driver.ts";
+import type { HostDriver, HostState } from "../driver.ts";
 import { isAuthorized } from "./auth.ts";
 import { readJsonBody } from "./body.ts";
 import type { Metrics } from "./metrics.ts";
@@ -33,6 +34,36 @@ export function sendProblem(response: ServerResponse, error: ProblemError, trace
   // The rest of a body that is too large is not read: the connection cannot be used again.
   if (error.code === "too_large") response.setHeader("connection", "close");
   send(response, problem.status, "application/problem+json", JSON.stringify(problem));
+}
+
+/** The path of an origin-form target. Anything else (absolute form, `//host`, broken escapes) is not for us. */
+function readPathname(target: string | undefined): string {
+  if (target?.startsWith("/") && !target.startsWith("//")) {
+    const url = URL.parse(`http://agent${target}`);
+    if (url !== null && url.host === "agent") return url.pathname;
+  }
+  throw new ProblemError("malformed", "The request's address cannot be read.");
+}
+
+/** What Node itself refuses before there is a request: broken HTTP, too large a head, too slow. */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const [code, detail] =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? (["too_large", "The request's head is too large."] as const)
+      : (["malformed", "The request cannot be read, or did not arrive in time."] as const);
+  const problem = new ProblemError(code, detail).toProblem(randomUUID());
+  const body = JSON.stringify(problem);
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    "content-type: application/problem+json",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }
 
 function assertMethod(request: IncomingMessage, response: ServerResponse, allowed: string[]): void {
@@ -76,6 +107,13 @@ export function makeHandler(parts: Parts) {
   const { config, driver, metrics, log, shutdown } = parts;
   const contract = makeContractHandler(parts);
   let openApi: Promise<unknown> | null = null;
+  let hostState: { at: number; state: Promise<HostState> } | null = null;
+
+  /** At most one look a second: readiness is asked without a token. */
+  function readHostState(): Promise<HostState> {
+    if (hostState === null || Date.now() - hostState.at > 1_000) hostState = { at: Date.now(), state: driver.host() };
+    return hostState.state;
+  }
 
   /** Outside `/v1` and without a token: nothing here tells more than that the agent runs. */
   async function serveRoot(pathname: string, request: Request, response: ServerResponse): Promise<string | null> {
@@ -86,7 +124,7 @@ export function makeHandler(parts: Parts) {
     } else if (pathname === "/healthz") {
       send(response, 200, "application/json", JSON.stringify({ status: "ok", checks: {} }));
     } else {
-      const { connection } = await driver.host();
+      const { connection } = await readHostState();
       const ready = connection.state === "connected";
       const body = { status: ready ? "ok" : "degraded", checks: { libvirt: connection.state } };
       send(response, ready ? 200 : 503, "application/json", JSON.stringify(body));
@@ -107,7 +145,7 @@ export function makeHandler(parts: Parts) {
   }
 
   async function serve(request: Request, response: ServerResponse, traceId: string): Promise<string> {
-    const pathname = new URL(request.url ?? "/", "http://agent").pathname;
+    const pathname = readPathname(request.url);
     const root = await serveRoot(pathname, request, response);
     if (root !== null) return root;
     if (pathname === `${PREFIX}/openapi.json`) {
@@ -135,7 +173,8 @@ export function makeHandler(parts: Parts) {
       route = await serve(request, response, traceId);
     } catch (thrown) {
       const error = toProblemError(thrown);
-      if (error.code === "internal") log.error({ traceId, err: thrown }, "request failed");
+      // A client that went away in the middle of its request is no fault of ours.
+      if (error.code === "internal" && !request.destroyed) log.error({ traceId, err: thrown }, "request failed");
       sendProblem(response, error, traceId);
     }
     metrics.observeRequest(route, request.method ?? "", response.statusCode, (performance.now() - began) / 1000);

@@ -1,10 +1,12 @@
 /** The contract's procedures, each a call of the driver. */
 import { implement } from "@orpc/server";
 import { LIMITS } from "#chain/limits.ts";
-import { agentContract, type HostEvent, type ObserveItem } from "#contract/agent.ts";
+import { agentContract, type HostEvent, type ObserveItem, observeItemSchema } from "#contract/agent.ts";
 import type { AgentConfig } from "../config.ts";
 import type { DomainItem, HostDriver } from "../driver.ts";
+import { observeError } from "../failure.ts";
 import { validateCheckpoints } from "../operations/validate.ts";
+import { formatPath } from "./problems.ts";
 
 export type AgentContext = { traceId: string; shutdown: AbortSignal };
 
@@ -12,14 +14,29 @@ const HEARTBEAT_MS = 15_000;
 export const AGENT_VERSION = "0.1.0";
 
 const os = implement(agentContract).$context<AgentContext>();
+/** Its items are checked one by one in `withDone`: oRPC's own check would end the stream at the first that does not fit. */
+const itemwise = implement(agentContract)
+  .$context<AgentContext>()
+  .$config({ initialOutputValidationIndex: Number.NaN });
 const isoNow = (): string => new Date().toISOString();
+
+/** The item, or a typed failure of that one domain when what the host said does not fit the contract. */
+export function checkItem(item: DomainItem): ObserveItem {
+  const result = observeItemSchema.safeParse(item);
+  if (result.success) return result.data;
+  const vmId = item.type === "observation" ? item.observation.vmId : item.vmId;
+  const issue = result.error.issues[0];
+  const words = issue === undefined ? null : `${formatPath(issue.path)}: ${issue.message}`;
+  const error = observeError("internal", "What the host said of this domain does not fit the API.", words);
+  return { type: "failed", vmId, at: isoNow(), error };
+}
 
 /** The items, then `done` with their number: a stream without it was cut off. */
 async function* withDone(items: AsyncGenerator<DomainItem>, signal: AbortSignal): AsyncGenerator<ObserveItem, void> {
   let count = 0;
   for await (const item of items) {
     count += 1;
-    yield item;
+    yield checkItem(item);
   }
   if (!signal.aborted) yield { type: "done", at: isoNow(), count };
 }
@@ -65,7 +82,7 @@ export function makeRouter(config: AgentConfig, driver: HostDriver) {
       const at = isoNow();
       return { items: await driver.listDomains(), at };
     }),
-    observe: os.observe.handler(async ({ input, signal, context }) => {
+    observe: itemwise.observe.handler(async ({ input, signal, context }) => {
       const until = either(signal, context.shutdown);
       const items = await driver.observe({ vmIds: input.domains, known: input.known, signal: until });
       return withDone(items, until);

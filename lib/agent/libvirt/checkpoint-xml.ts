@@ -12,7 +12,13 @@ const TAIL = /<\/disks>\s*<\/domaincheckpoint>\s*$/y;
 const NO_DISKS = /(<disks\/>\s*)?<\/domaincheckpoint>\s*$/y;
 const OPEN_DISKS = "<disks>";
 
-const isoFromSeconds = (seconds: string): string => new Date(Number(seconds) * 1000).toISOString();
+/** 9999-12-31T23:59:59Z: later times have no ISO 8601 form of four digits. */
+const LAST_SECOND = 253_402_300_799;
+
+function isoFromSeconds(seconds: string): string {
+  if (Number(seconds) > LAST_SECOND) throw new Error(`a checkpoint's creation time is ${seconds}`);
+  return new Date(Number(seconds) * 1000).toISOString();
+}
 
 /** The shape that libvirt writes for a checkpoint without entities and without its domain; null for any other. */
 export function readUsualCheckpoint(xml: string): Parsed | null {

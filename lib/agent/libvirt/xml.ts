@@ -18,10 +18,11 @@ const builder = new XMLBuilder({ ignoreAttributes: false, attributeNamePrefix: "
 
 export type XmlNode = { [name: string]: XmlNode | XmlNode[] | string | undefined };
 
-/** Parses one document. Throws on anything that is not well-formed enough to read, and on a DOCTYPE. */
+/** Parses one document. Throws on XML that is not well-formed and on a DOCTYPE. */
 export function parseXml(text: string): XmlNode {
   if (text.includes("<!DOCTYPE")) throw new Error("the XML has a document type, which libvirt never sends");
-  return parser.parse(text);
+  // With its validator: without it a document that is cut off reads as a shorter one.
+  return parser.parse(text, true);
 }
 
 /** Builds a document; values are escaped. */
