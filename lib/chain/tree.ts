@@ -5,11 +5,17 @@ export type TreeItem = { id: string; parentId: string | null; createdAt: string;
 /** Older first: sequence where both have one, then creation time, then id. A total order over distinct ids. */
 export function compareAge(a: TreeItem, b: TreeItem): number {
   if (a.sequence !== undefined && b.sequence !== undefined && a.sequence !== b.sequence) return a.sequence - b.sequence;
-  if (a.createdAt !== b.createdAt) {
-    const byTime = Date.parse(a.createdAt) - Date.parse(b.createdAt);
-    if (byTime !== 0 && !Number.isNaN(byTime)) return byTime;
-  }
+  const byTime = compareTime(a.createdAt, b.createdAt);
+  if (byTime !== 0) return byTime;
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+}
+
+/** UTC times of one spelling compare as text, which is what nearly all are; others are parsed; no time is equal to any. */
+function compareTime(a: string, b: string): number {
+  if (a === b) return 0;
+  if (a.length === b.length && a.endsWith("Z") && b.endsWith("Z")) return a < b ? -1 : 1;
+  const difference = Date.parse(a) - Date.parse(b);
+  return Number.isNaN(difference) ? 0 : difference;
 }
 
 /** First item of each id. */

@@ -127,6 +127,14 @@ describe("bitmaps", () => {
     }
   });
 
+  test("a bitmap older than one that was flushed before the crash was removed, not lost by it", () => {
+    const input = healthyLine(3);
+    bitmap(input, "cp0").inconsistent = true;
+    bitmap(input, "cp2").inconsistent = true;
+    diskOf(input).top.bitmaps.splice(1, 1);
+    expect(ids(input)).toContain("bitmap.missing|cp1|vda|cp1 removed");
+  });
+
   test("another disk's crash explains a bitmap that is alone on its disk, but not one with healthy elders", () => {
     const crash = (covers: (index: number, target: string) => boolean) => {
       const input = healthyInput({ parents: [null, 0], targets: ["vda", "vdb"], covers });
@@ -226,6 +234,17 @@ describe("rewinds", () => {
     const input = healthyInput({ parents: [null, 0, 1, 0], targets: ["vda"] });
     bitmap(input, "cp0").dirtyBytes = 64 * KIB;
     expect(ids(input)).toEqual(["bitmap.rewound|cp0|vda|cp0 below-descendant"]);
+  });
+
+  test("every ancestor below a later checkpoint is named, not only the nearest", () => {
+    const input = healthyLine(3);
+    [2, 1, 3].forEach((blocks, index) => {
+      bitmap(input, `cp${index}`).dirtyBytes = blocks * 64 * KIB;
+    });
+    expect(ids(input)).toEqual([
+      "bitmap.rewound|cp0|vda|cp0 below-descendant",
+      "bitmap.rewound|cp1|vda|cp1 below-descendant",
+    ]);
   });
 
   test("counts that cannot be compared are not: other granularity, other layer, cold, busy, equal", () => {

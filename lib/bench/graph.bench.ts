@@ -1,0 +1,40 @@
+/** `node lib/bench/graph.bench.ts`: lanes, folds and layout of large chains. Promised: lanes of 2,000 within 50 ms. */
+import { healthyInput, healthyLine, lineParents } from "#chain/testing/healthy.ts";
+import { foldRuns } from "#graph/fold.ts";
+import { assignLanes } from "#graph/lanes.ts";
+import { layoutGraph } from "#graph/layout.ts";
+import { bitmapMatrix, mergeCells } from "#graph/matrix.ts";
+import { graphNodes } from "#graph/nodes.ts";
+import { graphChain } from "#graph/testing/chain.ts";
+import { visibleNodes } from "#graph/window.ts";
+import { benchRow } from "./table.ts";
+
+/** A side branch of three at every tenth checkpoint. */
+function forked(count: number) {
+  const parents = lineParents(count).map((parent, at) =>
+    at % 10 >= 7 && at > 10 ? (at % 10 === 7 ? at - 4 : at - 1) : parent,
+  );
+  return healthyInput({ parents, targets: ["vda", "vdb"] });
+}
+
+const targets16 = Array.from({ length: 16 }, (_, at) => `vd${String.fromCharCode(97 + at)}`);
+const rows = [
+  { name: "2,000 in a line", chain: graphChain(healthyLine(2000, ["vda", "vdb"])), limit: 50 },
+  { name: "2,000 with forks", chain: graphChain(forked(2000)), limit: 50 },
+  { name: "16,384 in a line", chain: graphChain(healthyLine(16_384)), limit: null },
+].flatMap(({ name, chain, limit }) => {
+  const nodes = graphNodes(chain);
+  const items = foldRuns(nodes, { minRun: Number.POSITIVE_INFINITY });
+  const layout = layoutGraph(items);
+  const rect = { x: 0, y: layout.height / 2, width: 1600, height: 1000 };
+  return [
+    benchRow(`${name}: lanes`, () => assignLanes(items), limit),
+    benchRow(`${name}: nodes, fold, lanes, layout`, () => layoutGraph(foldRuns(graphNodes(chain))), null),
+    benchRow(`${name}: nodes in sight`, () => visibleNodes(layout, rect), null),
+  ];
+});
+const wide = graphChain(healthyLine(2000, targets16));
+const matrix = bitmapMatrix(wide);
+rows.push(benchRow("2,000 × 16: matrix", () => bitmapMatrix(wide)));
+rows.push(benchRow("2,000 × 16: merge cells", () => matrix.rows.map((row) => mergeCells(row.cells))));
+console.table(rows);
