@@ -32,17 +32,35 @@ describe("carryProofs", () => {
     expect(nextBackup({ record, observation, findings })).toMatchObject([{ verdict: "full", reason: "rewound" }]);
   });
 
-  test("a live count that is right again, a deleted checkpoint and a broken bitmap end it", () => {
+  test("a count that has grown past the old one, a stop and a detached disk do not end it", () => {
     const { input, findings: previous } = rewound();
     const { record, observation } = input;
-    expect(carryProofs({ previous, current: [], observation, record })).toEqual([]);
-    const cold = healthyLine(2, ["vda"], "shut-off");
-    const without = { checkpoints: record.checkpoints.filter(({ id }) => id !== "cp1") };
-    expect(carryProofs({ previous, current: [], observation: cold.observation, record: without })).toEqual([]);
-    for (const { layers } of cold.observation.disks) {
+    expect(carryProofs({ previous, current: [], observation, record })).toEqual(previous);
+    observation.disks = [];
+    const current = findDrift(input);
+    expect(carryProofs({ previous, current, observation, record }).map(({ kind }) => kind)).toEqual([
+      "bitmap.rewound",
+      "disk.gone",
+    ]);
+  });
+
+  test("a checkpoint healed off the disk, a bitmap gone or broken, and another image end it", () => {
+    const { input, findings: previous } = rewound();
+    const { record, observation } = input;
+    const healed = { checkpoints: record.checkpoints.filter(({ id }) => id !== "cp1") };
+    expect(carryProofs({ previous, current: [], observation, record: healed })).toEqual([]);
+    const salvaged = { checkpoints: record.checkpoints.map((item) => ({ ...item, disks: [] })) };
+    expect(carryProofs({ previous, current: [], observation, record: salvaged })).toEqual([]);
+
+    const replaced = structuredClone(input);
+    for (const { identity } of replaced.observation.disks) if (identity) identity.inode = "9";
+    const current = findDrift(replaced);
+    expect(carryProofs({ ...replaced, previous, current })).toEqual(current);
+
+    for (const { layers } of observation.disks) {
       if (layers.ok) for (const layer of layers.value) layer.bitmaps.pop();
     }
-    expect(carryProofs({ previous, current: [], observation: cold.observation, record })).toEqual([]);
+    expect(carryProofs({ previous, current: [], observation, record })).toEqual([]);
   });
 
   test("a disk that could not be read keeps it, and nothing is listed twice", () => {

@@ -1,7 +1,7 @@
-/** Proofs that one read gave and the next cannot repeat: they stand until a read can judge them again. */
+/** Proofs that one read gave and the next cannot take back: they stand until the bitmap itself has gone. */
 import { viewBitmaps } from "../bitmaps.ts";
-import type { Finding, Observation } from "../model.ts";
-import { isLive, readLayers } from "../trust.ts";
+import { type Finding, type Observation, SEVERITIES } from "../model.ts";
+import { readLayers } from "../trust.ts";
 
 export type CarryInput = {
   /** What stood before this observation. */
@@ -9,35 +9,39 @@ export type CarryInput = {
   /** What `findDrift` says of it. */
   current: readonly Finding[];
   observation: Observation;
-  record: { checkpoints: readonly { id: string }[] };
+  record: { checkpoints: readonly { id: string; disks: readonly { target: string }[] }[] };
 };
 
 /**
- * Adds those earlier `bitmap.rewound` that this observation could neither repeat nor refute: a stopped VM's image
- * carries no counts, a busy bitmap's count stands still, a locked image says nothing. Without this a chain that is
- * known to be wrong would look right as soon as the VM stops. Dropped when the checkpoint is no longer recorded, the
- * bitmap is gone or broken (its own finding speaks), the image was replaced, or a recording count was read.
+ * Adds those earlier `bitmap.rewound` that still hold, worst first. A rewound bitmap goes on recording, so that its
+ * count passes the old one some day and then looks right; a stopped VM's image carries no counts at all; a locked one
+ * says nothing. The interval stays lost all the same. It ends when the checkpoint no longer counts on that disk, when
+ * the bitmap is seen to be gone or broken (its own finding speaks), or when the image is seen to be another one.
  */
 export function carryProofs({ previous, current, observation, record }: CarryInput): Finding[] {
   const known = new Set(current.map(({ id }) => id));
-  const recorded = new Set(record.checkpoints.map(({ id }) => id));
-  const spoken = new Set(current.filter(({ kind }) => kind.startsWith("disk.")).map(({ subject }) => subject.disk));
+  const covered = new Set(record.checkpoints.flatMap(({ id, disks }) => disks.map(({ target }) => `${target}\n${id}`)));
+  const another = new Set(
+    current
+      .filter(({ kind }) => kind === "disk.replaced" || kind === "disk.unsupported")
+      .map(({ subject }) => subject.disk),
+  );
   const carried = previous.filter((finding) => {
     const { checkpointId, disk } = finding.subject;
     if (finding.kind !== "bitmap.rewound" || known.has(finding.id)) return false;
-    if (checkpointId === null || disk === null || !recorded.has(checkpointId) || spoken.has(disk)) return false;
-    return !couldJudge(observation, disk, checkpointId);
+    if (checkpointId === null || disk === null || another.has(disk)) return false;
+    return covered.has(`${disk}\n${checkpointId}`) && !isOver(observation, disk, checkpointId);
   });
-  return [...current, ...carried];
+  if (carried.length === 0) return [...current];
+  const weight = (finding: Finding) => SEVERITIES.indexOf(finding.severity);
+  return [...current, ...carried].sort((a, b) => weight(a) - weight(b));
 }
 
-function couldJudge(observation: Observation, target: string, name: string): boolean {
+/** Was it read that the bitmap is no longer there, or no longer whole? A disk that is detached may come back. */
+function isOver(observation: Observation, target: string, name: string): boolean {
   const disk = observation.disks.find((candidate) => candidate.target === target);
-  // Detached for now: what comes back may be the same image.
-  if (!disk) return false;
-  const layers = readLayers(observation, disk);
-  if (!layers.ok) return false;
-  const bitmap = viewBitmaps(target, layers.value).get(name);
-  if (!bitmap || (bitmap.state !== "recording" && bitmap.state !== "busy")) return true;
-  return isLive(observation) && bitmap.state === "recording" && bitmap.dirtyBytes !== null;
+  const layers = disk && readLayers(observation, disk);
+  if (!layers?.ok) return false;
+  const state = viewBitmaps(target, layers.value).get(name)?.state;
+  return state !== "recording" && state !== "busy";
 }

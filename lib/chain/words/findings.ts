@@ -152,7 +152,7 @@ export function findingWords(input: WordsInput): FindingWords {
       );
     case "disk.unreadable":
       return words(
-        `QEMU cannot open the image of ${disk}. The host's own words stand in the evidence; a bitmap with an empty name is one known cause.`,
+        `QEMU cannot open the image of ${disk}. The host's own words stand in the evidence. A damaged header or bitmap directory is the usual cause.`,
         `No backup of ${disk} is possible, and the VM will probably not start from it.`,
       );
     case "checkpoint.unfinished":
