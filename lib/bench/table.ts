@@ -1,5 +1,5 @@
 /** Milliseconds of one call: median and worst of `runs`, after one call to warm up. */
-export function measureMs(run: () => unknown, runs = 7): { medianMs: number; worstMs: number } {
+function measureMs(run: () => unknown, runs = 7): { medianMs: number; worstMs: number } {
   run();
   const times = Array.from({ length: runs }, () => {
     const start = performance.now();

@@ -1,7 +1,7 @@
 /** Topological order, as libvirt needs it: a parent must be defined before its child. */
 import { byId, compareAge, currentLine, type TreeItem } from "./tree.ts";
 
-export { childrenByParent, currentLine, descendantsOf, newestOf, pathTo } from "./tree.ts";
+export { currentLine } from "./tree.ts";
 
 export type OrderOffence =
   | { kind: "duplicate"; id: string; count: number }

@@ -64,7 +64,7 @@ function groupFindings(findings: readonly GraphFinding[]): Map<string, GraphFind
 }
 
 /** The worst severity among those that nobody accepted, or null. */
-export function worstOf(findings: readonly Pick<GraphFinding, "severity" | "acknowledged">[]): Severity | null {
+function worstOf(findings: readonly Pick<GraphFinding, "severity" | "acknowledged">[]): Severity | null {
   const open = new Set(findings.filter((finding) => !finding.acknowledged).map(({ severity }) => severity));
   return SEVERITIES.find((severity) => open.has(severity)) ?? null;
 }

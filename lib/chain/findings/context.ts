@@ -61,7 +61,7 @@ export function driftContext(input: DriftInput): DriftContext {
 }
 
 /** The record says that it is there and usable, or that its backup still runs. */
-export function isSettled(item: RecordCheckpoint): boolean {
+function isSettled(item: RecordCheckpoint): boolean {
   return item.state === "active" && item.backup !== "failed" && item.backup !== "aborted";
 }
 

@@ -6,7 +6,7 @@ import { GIB, healthyInput, hour, KIB } from "./healthy.ts";
 const TARGETS = ["vda", "vdb", "vdc", "sda"];
 
 /** A forest as parent indices: item `i` has a parent below `i`, or null. Mostly lines with some forks and roots. */
-export function arbParents(max = 12): fc.Arbitrary<(number | null)[]> {
+function arbParents(max = 12): fc.Arbitrary<(number | null)[]> {
   return fc
     .array(fc.record({ fork: fc.integer({ min: 0, max: 9 }), pick: fc.nat() }), { minLength: 1, maxLength: max })
     .map((list) =>

@@ -10,7 +10,7 @@ import type {
 } from "../model.ts";
 
 export const VM_UUID = "11111111-2222-4333-8444-555555555555";
-export const HOST = "aaaaaaaa-0000-4000-8000-000000000001";
+const HOST = "aaaaaaaa-0000-4000-8000-000000000001";
 export const OTHER_HOST = "aaaaaaaa-0000-4000-8000-000000000002";
 export const KIB = 1024;
 export const MIB = 1024 * KIB;

@@ -193,7 +193,7 @@ function onBitmap(
 }
 
 /** Any element; tests never call it with none. */
-export function one<T>(list: readonly T[], pick: Pick): T {
+function one<T>(list: readonly T[], pick: Pick): T {
   const item = list[pick(list.length)];
   if (item === undefined) throw new Error("nothing to pick from");
   return item;
