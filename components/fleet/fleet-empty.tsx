@@ -3,7 +3,7 @@ import { FilterX, ServerOff, Unplug } from "lucide-react";
 import Link from "next/link";
 import type { FleetState } from "#client/url-state.ts";
 import { EmptyPanel } from "#components/patterns/state-panel.tsx";
-import { Button } from "#components/ui/button.tsx";
+import { Button, buttonLook } from "#components/ui/button.tsx";
 import type { Host } from "#contract/engine.ts";
 
 const ICON = { size: 28, strokeWidth: 1.5, "aria-hidden": true } as const;
@@ -59,7 +59,7 @@ export function FleetEmpty(props: {
 }
 
 const HostsLink = () => (
-  <Button asChild>
-    <Link href="/hosts">Hosts</Link>
-  </Button>
+  <Link href="/hosts" className={buttonLook()}>
+    Hosts
+  </Link>
 );

@@ -2,10 +2,10 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { RefreshCw, ServerOff } from "lucide-react";
 import Link from "next/link";
-import { toast } from "sonner";
 import { useApi } from "#client/api.ts";
 import { formatAge, formatCount, plural } from "#client/format.ts";
 import { useLiveEvent } from "#client/live.tsx";
+import { notify } from "#client/notify.ts";
 import { toProblemView } from "#client/problem.ts";
 import { engineQueries } from "#client/queries.ts";
 import { HostError } from "#components/patterns/host-error.tsx";
@@ -13,7 +13,7 @@ import { Moment } from "#components/patterns/moment.tsx";
 import { PageHead } from "#components/patterns/page-head.tsx";
 import { SimulatedBanner } from "#components/patterns/simulated-banner.tsx";
 import { EmptyPanel, ErrorPanel } from "#components/patterns/state-panel.tsx";
-import { Button } from "#components/ui/button.tsx";
+import { Button, buttonLook } from "#components/ui/button.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
 import type { Host } from "#contract/engine.ts";
 import { HostState } from "./host-state.tsx";
@@ -62,12 +62,12 @@ function HostCard({ host }: { host: Host }) {
   const observe = useMutation({
     mutationFn: () => api.hosts.observe({ hostId: host.id }),
     onSuccess: (read) => {
-      toast(
+      notify(
         `${host.name}: ${plural(read.observed, "VM")} read, ${read.unchanged} unchanged${read.failed ? `, ${read.failed} could not be read` : ""}`,
       );
       void queryClient.invalidateQueries();
     },
-    onError: (error) => toast.error(`${host.name} could not be read: ${toProblemView(error).detail}`),
+    onError: (error) => notify(`${host.name} could not be read: ${toProblemView(error).detail}`, { isError: true }),
   });
   const isQuiet = host.state === "offline" || host.state === "never";
   const facts: [string, string][] = [
@@ -91,9 +91,9 @@ function HostCard({ host }: { host: Host }) {
           )}
         </span>
         <div className="ml-auto flex gap-2">
-          <Button size="sm" asChild>
-            <Link href={`/vms?host=${host.id}`}>{plural(host.vms, "VM")}</Link>
-          </Button>
+          <Link href={`/vms?host=${host.id}`} className={buttonLook({ size: "sm" })}>
+            {plural(host.vms, "VM")}
+          </Link>
           <Button size="sm" disabled={observe.isPending} onClick={() => observe.mutate()}>
             <RefreshCw size={14} aria-hidden className={observe.isPending ? "animate-turn" : undefined} />
             {observe.isPending ? "Reading…" : "Observe now"}

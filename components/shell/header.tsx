@@ -1,23 +1,31 @@
 "use client";
+import dynamic from "next/dynamic";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
-import { useState } from "react";
+import { useEffect, useState } from "react";
+import { onFirstNote } from "#client/notify.ts";
 import { cx } from "#components/ui/cx.ts";
-import type { Role } from "#contract/engine.ts";
+import { HintLayer } from "#components/ui/hint-layer.tsx";
 import { CommandPalette } from "./command-palette.tsx";
-import { HelpDialog } from "./help-dialog.tsx";
 import { LiveStatus } from "./live-status.tsx";
-import { ThemeMenu } from "./theme-menu.tsx";
-import { UserMenu } from "./user-menu.tsx";
+import { MenuButton } from "./menu-button.tsx";
+import type { Me } from "./user-menu.tsx";
 
-export const SCREENS = [
+// Loaded with their first use: none of it is needed to read a screen.
+const HelpDialog = dynamic(() => import("./help-dialog.tsx"), { ssr: false });
+const ThemeMenu = dynamic(() => import("./theme-menu.tsx"), { ssr: false, loading: () => <MenuButton kind="theme" /> });
+const UserMenu = dynamic(() => import("./user-menu.tsx"), { ssr: false, loading: () => <MenuButton kind="account" /> });
+const Notes = dynamic(() => import("./notes.tsx"), { ssr: false });
+
+const SCREENS = [
   { href: "/vms", title: "VMs" },
   { href: "/hosts", title: "Hosts" },
   { href: "/jobs", title: "Jobs" },
   { href: "/audit", title: "Audit" },
 ] as const;
+type Part = "help" | "theme" | "account" | "notes";
 
-/** Three lanes, one of them broken off: what the product looks after. */
+/** A straight line and one that has come off it: what the product looks after. */
 function Mark() {
   return (
     <svg
@@ -29,16 +37,24 @@ function Mark() {
       stroke="currentColor"
       strokeWidth="2"
     >
-      <path d="M5 2v16M5 7c0 4 9 2 9 7v4" strokeLinecap="round" />
-      <circle cx="5" cy="7" r="2.4" fill="var(--bg)" />
-      <circle cx="14" cy="5" r="2.4" strokeDasharray="2 2" />
+      <path d="M6 1.5v17" strokeLinecap="round" />
+      <path d="M6 14c0-5 8-3 8-8V4" strokeLinecap="round" strokeDasharray="2.6 2.8" />
+      <circle cx="6" cy="14" r="2.5" fill="var(--bg)" />
+      <circle cx="6" cy="5" r="2.5" fill="var(--bg)" />
     </svg>
   );
 }
 
-export function Header({ me }: { me: { name: string; role: Role } | null }) {
+export function Header({ me }: { me: Me | null }) {
   const path = usePathname();
+  const [loaded, setLoaded] = useState<ReadonlySet<Part>>(new Set());
   const [isHelpOpen, setHelpOpen] = useState(false);
+  const load = (part: Part) => setLoaded((old) => new Set([...old, part]));
+  useEffect(() => onFirstNote(() => setLoaded((old) => new Set([...old, "notes" as const]))), []);
+  const openHelp = () => {
+    load("help");
+    setHelpOpen(true);
+  };
   return (
     <header className="sticky top-0 z-30 border-b border-line bg-bg">
       <div className="flex min-h-12 flex-wrap items-center gap-x-1 gap-y-0 px-3 sm:px-4">
@@ -66,12 +82,18 @@ export function Header({ me }: { me: { name: string; role: Role } | null }) {
         </nav>
         <div className="ml-auto flex items-center gap-0.5">
           <LiveStatus />
-          <CommandPalette screens={SCREENS} onHelp={() => setHelpOpen(true)} />
-          <ThemeMenu />
-          <UserMenu me={me} onHelp={() => setHelpOpen(true)} />
+          <CommandPalette screens={SCREENS} onHelp={openHelp} />
+          {loaded.has("theme") ? <ThemeMenu /> : <MenuButton kind="theme" onClick={() => load("theme")} />}
+          {loaded.has("account") ? (
+            <UserMenu me={me} onHelp={openHelp} />
+          ) : (
+            <MenuButton kind="account" onClick={() => load("account")} />
+          )}
         </div>
       </div>
-      <HelpDialog open={isHelpOpen} onOpenChange={setHelpOpen} />
+      {loaded.has("help") && <HelpDialog open={isHelpOpen} onOpenChange={setHelpOpen} />}
+      {loaded.has("notes") && <Notes />}
+      <HintLayer />
     </header>
   );
 }

@@ -18,7 +18,7 @@ const KEYS: readonly { keys: readonly string[]; does: string }[] = [
 ];
 
 /** The keyboard, and the switch that turns single keys off. */
-export function HelpDialog(props: { open: boolean; onOpenChange: (open: boolean) => void }) {
+export default function HelpDialog(props: { open: boolean; onOpenChange: (open: boolean) => void }) {
   const [isOn, setOn] = useState(true);
   useEffect(() => setOn(areSingleKeysOn()), []);
   return (

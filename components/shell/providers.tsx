@@ -2,9 +2,7 @@
 import type { AnyContractRouter } from "@orpc/contract";
 import { QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { NuqsAdapter } from "nuqs/adapters/next/app";
-import { Tooltip } from "radix-ui";
 import { type ReactNode, useState } from "react";
-import { Toaster } from "sonner";
 import { AnnounceProvider } from "#client/announce.tsx";
 import { ApiProvider, createBrowserApi } from "#client/api.ts";
 import { CommandProvider } from "#client/commands.tsx";
@@ -36,19 +34,11 @@ export function Providers({ routes, children }: { routes: AnyContractRouter; chi
         <ApiProvider value={api}>
           <AnnounceProvider>
             <LiveProvider>
-              <CommandProvider>
-                <Tooltip.Provider delayDuration={350} skipDelayDuration={200}>
-                  {children}
-                </Tooltip.Provider>
-              </CommandProvider>
+              <CommandProvider>{children}</CommandProvider>
             </LiveProvider>
           </AnnounceProvider>
         </ApiProvider>
       </NuqsAdapter>
-      <Toaster
-        position="bottom-right"
-        toastOptions={{ className: "!bg-raised !text-ink !border-line !text-sm !rounded-md !font-sans" }}
-      />
     </QueryClientProvider>
   );
 }

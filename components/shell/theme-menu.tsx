@@ -1,9 +1,9 @@
 "use client";
 import { Monitor, Moon, Sun } from "lucide-react";
-import { useEffect, useState } from "react";
-import { readTheme, setTheme, type Theme } from "#client/theme.ts";
-import { IconButton } from "#components/ui/button.tsx";
+import { useState } from "react";
+import { readTheme, setTheme } from "#client/theme.ts";
 import { Menu, MenuChoice, MenuLabel } from "#components/ui/menu.tsx";
+import { MenuButton } from "./menu-button.tsx";
 
 const OPTIONS = [
   { value: "system", label: "System", icon: <Monitor size={14} aria-hidden /> },
@@ -11,24 +11,19 @@ const OPTIONS = [
   { value: "dark", label: "Dark", icon: <Moon size={14} aria-hidden /> },
 ] as const;
 
-export function ThemeMenu() {
-  const [theme, setChosen] = useState<Theme>("system");
-  useEffect(() => setChosen(readTheme()), []);
-  const choose = (next: Theme) => {
-    setTheme(next);
-    setChosen(next);
-  };
-  const Icon = theme === "light" ? Sun : theme === "dark" ? Moon : Monitor;
+export default function ThemeMenu() {
+  const [theme, setChosen] = useState(readTheme);
   return (
-    <Menu
-      trigger={
-        <IconButton label="Theme">
-          <Icon size={16} aria-hidden />
-        </IconButton>
-      }
-    >
+    <Menu trigger={<MenuButton kind="theme" />}>
       <MenuLabel>Theme</MenuLabel>
-      <MenuChoice value={theme} options={OPTIONS} onChange={choose} />
+      <MenuChoice
+        value={theme}
+        options={OPTIONS}
+        onChange={(next) => {
+          setTheme(next);
+          setChosen(next);
+        }}
+      />
     </Menu>
   );
 }

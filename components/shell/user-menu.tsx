@@ -1,32 +1,30 @@
 "use client";
-import { CircleUserRound, Keyboard, LogOut } from "lucide-react";
-import { toast } from "sonner";
+import { Keyboard, LogOut } from "lucide-react";
+import { notify } from "#client/notify.ts";
 import { signOut } from "#client/sign-in.ts";
-import { IconButton } from "#components/ui/button.tsx";
 import { Menu, MenuItem, MenuLabel, MenuSeparator } from "#components/ui/menu.tsx";
 import type { Role } from "#contract/engine.ts";
+import { MenuButton } from "./menu-button.tsx";
 
-export function UserMenu({ me, onHelp }: { me: { name: string; role: Role } | null; onHelp: () => void }) {
+export type Me = { name: string; role: Role };
+
+export default function UserMenu({ me, onHelp }: { me: Me | null; onHelp: () => void }) {
   const leave = async () => {
     const refusal = await signOut();
-    if (refusal) toast.error(refusal);
+    if (refusal) notify(refusal, { isError: true });
     else window.location.assign("/sign-in");
   };
   return (
-    <Menu
-      trigger={
-        <IconButton label={me ? `Account: ${me.name}` : "Account"}>
-          <CircleUserRound size={16} aria-hidden />
-        </IconButton>
-      }
-    >
+    <Menu trigger={<MenuButton kind="account" />}>
       {me && (
-        <MenuLabel>
-          <span className="block text-sm font-medium break-all text-ink">{me.name}</span>
-          Role: {me.role}
-        </MenuLabel>
+        <>
+          <MenuLabel>
+            <span className="block text-sm font-medium break-all text-ink">{me.name}</span>
+            Role: {me.role}
+          </MenuLabel>
+          <MenuSeparator />
+        </>
       )}
-      <MenuSeparator />
       <MenuItem onSelect={onHelp}>
         <Keyboard size={14} aria-hidden /> Keyboard shortcuts
       </MenuItem>

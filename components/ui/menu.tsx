@@ -6,10 +6,10 @@ import type { ReactNode } from "react";
 const ITEM =
   "flex min-h-8 cursor-default items-center gap-2 rounded-sm px-2 text-sm text-ink outline-none select-none data-[highlighted]:bg-hover data-[highlighted]:outline data-[highlighted]:outline-1 data-[highlighted]:outline-line-strong";
 
-/** A menu behind a button: `trigger` opens it, the children are its items. */
+/** A menu behind a button: `trigger` opens it, the children are its items. It is open when it first appears. */
 export function Menu({ trigger, children }: { trigger: ReactNode; children: ReactNode }) {
   return (
-    <DropdownMenu.Root modal={false}>
+    <DropdownMenu.Root modal={false} defaultOpen>
       <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
       <DropdownMenu.Portal>
         <DropdownMenu.Content
@@ -47,8 +47,12 @@ export function MenuChoice<T extends string>(props: {
   options: readonly { value: T; label: string; icon?: ReactNode }[];
   onChange: (value: T) => void;
 }) {
+  const choose = (value: string) => {
+    const option = props.options.find((candidate) => candidate.value === value);
+    if (option) props.onChange(option.value);
+  };
   return (
-    <DropdownMenu.RadioGroup value={props.value} onValueChange={(value) => props.onChange(value as T)}>
+    <DropdownMenu.RadioGroup value={props.value} onValueChange={choose}>
       {props.options.map((option) => (
         <DropdownMenu.RadioItem key={option.value} value={option.value} className={ITEM}>
           {option.icon}

@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { toast } from "sonner";
 import { useAnnounce } from "#client/announce.tsx";
 import { useApi } from "#client/api.ts";
+import { notify } from "#client/notify.ts";
 import { toProblemView } from "#client/problem.ts";
 import { engineQueries } from "#client/queries.ts";
 
@@ -12,7 +12,7 @@ export function useVmReads(vmId: string) {
   const announce = useAnnounce();
   const fail = (what: string) => (error: unknown) => {
     const { detail, hostMessage, code } = toProblemView(error);
-    toast.error(`${what}: ${detail}`, { description: hostMessage ?? code });
+    notify(`${what}: ${detail}`, { detail: hostMessage ?? code, isError: true });
     announce(`${what}: ${detail}`);
     void queryClient.invalidateQueries({ queryKey: ["vm", vmId, "chain"] });
   };
@@ -22,7 +22,7 @@ export function useVmReads(vmId: string) {
       queryClient.setQueryData(engineQueries(api).chain(vmId).queryKey, chain);
       void queryClient.invalidateQueries({ queryKey: ["vm", vmId, "summary"] });
       const said = chain.host.status === "observed" ? "The host was read." : "The host could not be read.";
-      toast(said);
+      notify(said);
       announce(said);
     },
     onError: fail("Could not observe"),

@@ -13,7 +13,6 @@ import { engineQueries } from "#client/queries.ts";
 import { toSituation, whyNot } from "#client/situation.ts";
 import { chainParsers } from "#client/url-state.ts";
 import { NextBackupCard } from "#components/backup/next-backup.tsx";
-import { BitmapMatrix } from "#components/bitmaps/bitmap-matrix.tsx";
 import { backupsByCheckpoint } from "#components/chain/backups.ts";
 import { ChainEmpty } from "#components/chain/chain-empty.tsx";
 import { ChainList } from "#components/chain/chain-list.tsx";
@@ -22,7 +21,6 @@ import { CheckpointDetail } from "#components/chain/checkpoint-detail.tsx";
 import { ObservationNotices } from "#components/chain/observation-notice.tsx";
 import { ViewSwitch } from "#components/chain/view-switch.tsx";
 import { VmHeader } from "#components/chain/vm-header.tsx";
-import { ExtentsPanel } from "#components/extents/extents-panel.tsx";
 import { FindingsPanel, sortFindings } from "#components/findings/findings-panel.tsx";
 import { isPast } from "#components/patterns/axis-badge.tsx";
 import { SimulatedBanner } from "#components/patterns/simulated-banner.tsx";
@@ -36,9 +34,16 @@ import { useVmCommands } from "./use-vm-commands.ts";
 import { useVmReads } from "./use-vm-reads.ts";
 import { ValidationResult } from "./validation-result.tsx";
 
-const ChainMap = dynamic(() => import("#components/chain/map/chain-map.tsx"), {
+const loading = () => <Skeleton className="h-[max(24rem,calc(100dvh-17rem))] w-full rounded-lg" />;
+// Loaded when first looked at. The list is the one that the server draws.
+const ChainMap = dynamic(() => import("#components/chain/map/chain-map.tsx"), { ssr: false, loading });
+const BitmapMatrix = dynamic(() => import("#components/bitmaps/bitmap-matrix.tsx").then((m) => m.BitmapMatrix), {
   ssr: false,
-  loading: () => <Skeleton className="h-[max(24rem,calc(100dvh-17rem))] w-full rounded-lg" />,
+  loading,
+});
+const ExtentsPanel = dynamic(() => import("#components/extents/extents-panel.tsx").then((m) => m.ExtentsPanel), {
+  ssr: false,
+  loading,
 });
 
 /** Above this many checkpoints the list is the first view: it shows them all, the map only what is not folded. */
@@ -184,7 +189,10 @@ function ChainScreen({ chain, failure, onRetry }: { chain: Chain; failure: strin
               />
             )}
           </section>
-          <aside aria-label="Findings and next backup" className="min-w-0 space-y-3">
+          <aside
+            aria-label="Findings and next backup"
+            className="scroll-thin min-w-0 space-y-3 xl:sticky xl:top-16 xl:max-h-[calc(100dvh-5rem)] xl:overflow-y-auto"
+          >
             {url.cp && columnOf.has(url.cp) && (
               <CheckpointDetail
                 chain={chain}
