@@ -2,11 +2,8 @@ import "server-only";
 import { dehydrate, QueryClient } from "@tanstack/react-query";
 import { headers } from "next/headers";
 import { notFound, redirect } from "next/navigation";
+import type { EngineApi } from "#client/api.ts";
 import { type EngineQueries, engineQueries } from "#client/queries.ts";
-import { getEngineClient } from "#engine/server.ts";
-
-/** Path and query of the request, set by the proxy. */
-const PATH_HEADER = "x-driftline-path";
 import { getEngineClient } from "#engine/server.ts";
 
 /** The code of a problem that the engine threw, or null for anything else. */
@@ -14,6 +11,17 @@ function codeOf(error: unknown): string | null {
   return typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
     ? error.code.toLowerCase()
     : null;
+}
+
+/** The engine in this process, acting for the person who asks. null: not to be had here, the browser asks by itself. */
+async function getEngine(): Promise<EngineApi | null> {
+  try {
+    return await getEngineClient(await headers());
+  } catch (error) {
+    // Still starting, or the database is away: the browser asks again and says so.
+    if (codeOf(error) === "unavailable") return null;
+    throw error;
+  }
 }
 
 /**
@@ -31,4 +39,9 @@ export async function prefetch(read: (queries: EngineQueries, client: QueryClien
     if (code === "not_found") notFound();
   }
   return { client, state: dehydrate(client) };
+}
+
+/** Path and query of this request, as the proxy saw it. */
+export async function currentPath(): Promise<string> {
+  return (await headers()).get("x-driftline-path") ?? "/vms";
 }
