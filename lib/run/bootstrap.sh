@@ -6,7 +6,8 @@ cd "$(dirname "$0")/../.."
 stamp=node_modules/.driftline-lock
 if ! cmp -s package-lock.json "$stamp" 2>/dev/null; then
   echo "driftline: installing npm packages" >&2
-  npm ci --no-audit --no-fund >&2
+  # Not `npm ci`: it refuses a lock file made where the packages of other platforms could not be had.
+  npm install --no-save --no-audit --no-fund >&2
   cp package-lock.json "$stamp"
 fi
 program=$1
