@@ -71,6 +71,7 @@ async function down(dir: string): Promise<void> {
 }
 
 async function status(lab: Lab): Promise<void> {
+  if (!lab.canMigrate) print("No live migration: this machine gives the hosts no hostnames of their own.");
   for (const host of lab.context.state().hosts) {
     const isUp = host.daemon !== null && isAlive(host.daemon);
     const pid = host.daemon?.pid ?? "-";

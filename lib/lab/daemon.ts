@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
-import { chownSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isAlive, MARK, type ProcessRef, refOf } from "./processes.ts";
-import type { HostState } from "./state.ts";
+import type { HostState, LabState } from "./state.ts";
 import { type Account, findTool, run, until } from "./tools.ts";
 
 /** A unix socket's path holds 107 bytes; libvirt's own below a host's folder need this many of them. */
@@ -20,6 +20,7 @@ export function hostFolders(dir: string, host: string) {
     data: join(home, "data"),
     log: join(home, "libvirtd.log"),
     socket: join(home, "run", "libvirt", "libvirt-sock"),
+    pidFile: join(home, "run", "libvirt", "libvirtd.pid"),
   };
 }
 
@@ -57,10 +58,30 @@ export function hostEnvironment(dir: string, host: string, token: string): NodeJ
 }
 
 /**
- * The command that starts a daemon under its own hostname. Root takes a UTS namespace and drops to the account;
- * an ordinary user takes a user namespace along, in which it may set a hostname and keeps its own uid.
+ * How a host gets a hostname of its own, without which libvirt refuses to migrate "to the same host":
+ * `uts` – a UTS namespace (root with CAP_SYS_ADMIN); `user` – a user namespace around it, in which an ordinary user may
+ * set a hostname and keeps the own uid; `none` – this machine allows neither (a plain container, Ubuntu's AppArmor
+ * rule): hosts share the machine's hostname, everything but live migration works.
  */
-function daemonCommand(host: string, account: Account | null): string[] {
+export type Isolation = "uts" | "user" | "none";
+
+const NAMESPACES: Record<Isolation, string[]> = {
+  uts: ["unshare", "--uts"],
+  user: ["unshare", "--user", "--map-current-user", "--keep-caps", "--uts"],
+  none: [],
+};
+
+/** The best that this machine allows, found by trying. */
+export async function findIsolation(account: Account | null): Promise<Isolation> {
+  const isolation = account === null ? "user" : "uts";
+  const [unshare = "", ...args] = NAMESPACES[isolation];
+  return run(unshare, [...args, "hostname", "lab-probe"]).then(
+    () => isolation,
+    () => "none",
+  );
+}
+
+function daemonCommand(host: string, account: Account | null, isolation: Isolation): string[] {
   const [libvirtd, setpriv] = [findTool("libvirtd"), findTool("setpriv")];
   if (libvirtd === null || setpriv === null)
     throw new Error("libvirtd or setpriv is not installed, see missingTools()");
@@ -68,51 +89,37 @@ function daemonCommand(host: string, account: Account | null): string[] {
     account === null
       ? ["--ambient-caps", "-all", "--inh-caps", "-all"]
       : [`--reuid=${account.uid}`, `--regid=${account.gid}`, "--clear-groups"];
-  const namespaces = account === null ? ["--user", "--map-current-user", "--keep-caps", "--uts"] : ["--uts"];
-  const enter = fileURLToPath(new URL("./enter-host.ts", import.meta.url));
-  return [
-    "unshare",
-    ...namespaces,
-    process.execPath,
-    "--no-warnings",
-    enter,
-    host,
-    setpriv,
-    ...drop,
-    libvirtd,
-    "-t",
-    "0",
-  ];
+  const enter = fileURLToPath(new URL("./enter-host.pl", import.meta.url));
+  const hostname = isolation === "none" ? "-" : host;
+  return [...NAMESPACES[isolation], "perl", enter, hostname, setpriv, ...drop, libvirtd, "-t", "0"];
 }
 
-/** Starts a host's libvirtd in the foreground of its own process group and waits until it answers. */
-export async function startDaemon(
-  dir: string,
-  host: string,
-  token: string,
-  account: Account | null,
-): Promise<ProcessRef> {
+/** Starts a host's libvirtd under its reaper, in a process group of their own, and waits until it answers. */
+export async function startDaemon(dir: string, host: string, state: LabState): Promise<ProcessRef> {
   const folders = hostFolders(dir, host);
-  rmSync(folders.socket, { force: true });
+  for (const stale of [folders.socket, folders.pidFile]) rmSync(stale, { force: true });
   const log = openSync(folders.log, "a");
-  const [tool = "", ...args] = daemonCommand(host, account);
+  const [tool = "", ...args] = daemonCommand(host, state.account, state.isolation);
   const child = spawn(tool, args, {
-    env: hostEnvironment(dir, host, token),
+    env: hostEnvironment(dir, host, state.token),
     stdio: ["ignore", log, log],
     detached: true, // Ctrl-C in the terminal must not reach it before we have stopped the VMs
   });
   child.unref();
+  closeSync(log);
   const started = await new Promise<number>((resolve, reject) => {
     child.once("error", reject);
     child.once("spawn", () => resolve(child.pid ?? 0));
   });
-  const ref = refOf(started);
-  if (ref === null) throw new Error(`libvirtd of ${host} ended at once: ${tail(folders.log)}`);
+  const reaper = refOf(started);
+  if (reaper === null) throw new Error(`libvirtd of ${host} ended at once: ${tail(folders.log)}`);
   await until(`libvirtd of ${host} to answer`, 30_000, async () => {
-    if (!isAlive(ref)) throw new Error(`libvirtd of ${host} ended: ${tail(folders.log)}`);
+    if (!isAlive(reaper)) throw new Error(`libvirtd of ${host} ended: ${tail(folders.log)}`);
     return isConnectable(folders.socket);
   });
-  return ref;
+  const daemon = refOf(Number(readFileSync(folders.pidFile, "utf8")));
+  if (daemon === null) throw new Error(`libvirtd of ${host} ended: ${tail(folders.log)}`);
+  return daemon;
 }
 
 export function uriOf(socket: string): string {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { diskFolder, type LabContext } from "./context.ts";
 import { hostFolders, isConnectable, startDaemon, uriOf } from "./daemon.ts";
 import { createImage } from "./images.ts";
+import { assertName } from "./names.ts";
 import { endProcess, isAlive, type ProcessRef } from "./processes.ts";
 import type { DiskFormat, LabDisk, VmState } from "./state.ts";
 import { withDocument } from "./temporary.ts";
@@ -40,6 +41,7 @@ export class LabHost {
 
   /** Makes the disks' images (unless `keepImage`) and defines the VM here, stopped; a transient one starts. */
   async defineVm(request: VmRequest): Promise<LabVm> {
+    assertName(request.name);
     const disks: LabDisk[] = request.disks.map((disk) => {
       const format = disk.format ?? "qcow2";
       const path = disk.path ?? join(diskFolder(this.#lab.dir), `${request.name}-${disk.target}.${format}`);
@@ -88,7 +90,7 @@ export class LabHost {
   async startDaemon(): Promise<void> {
     const running = this.#daemon();
     if (running !== null && isAlive(running)) return;
-    await this.#record(await startDaemon(this.#lab.dir, this.name, this.#lab.token, this.#lab.account));
+    await this.#record(await startDaemon(this.#lab.dir, this.name, this.#lab.state()));
   }
 
   /** SIGSTOP: the host hangs. Its socket accepts connections and never answers. */

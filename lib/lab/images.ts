@@ -1,7 +1,7 @@
-import { chownSync } from "node:fs";
 import type { LabContext } from "./context.ts";
 import type { LabDisk } from "./state.ts";
 import { run } from "./tools.ts";
+import { driverOf } from "./xml.ts";
 
 export type ImageBitmap = { name: string; flags: string[]; granularity: number };
 export type ImageInfo = {
@@ -19,8 +19,7 @@ export function runOnImage(lab: LabContext, tool: string, args: string[]): Promi
 
 export async function createImage(lab: LabContext, disk: LabDisk): Promise<void> {
   const options = disk.format === "raw" ? [] : ["-o", `compat=${disk.format === "qcow2-v2" ? "0.10" : "1.1"}`];
-  const format = disk.format === "raw" ? "raw" : "qcow2";
-  await runOnImage(lab, "qemu-img", ["create", "-q", "-f", format, ...options, disk.path, `${disk.sizeMiB}M`]);
+  await runOnImage(lab, "qemu-img", ["create", "-q", "-f", driverOf(disk), ...options, disk.path, `${disk.sizeMiB}M`]);
 }
 
 /** Copies an image; holes stay holes. The target keeps its inode when it exists. */
@@ -28,14 +27,18 @@ export async function copyImage(lab: LabContext, from: string, to: string): Prom
   await runOnImage(lab, "cp", ["--sparse=auto", "--reflink=auto", from, to]);
 }
 
-/** The whole backing chain, active layer first. Fails when somebody else has the image open for writing. */
+/**
+ * The whole backing chain, active layer first. Fails when somebody else has the image open for writing, unless
+ * `forceShare`. The format is given, never probed: a damaged qcow2 would pass for a raw image.
+ */
 export async function imageInfo(
   lab: LabContext,
-  path: string,
+  disk: Pick<LabDisk, "path" | "format">,
   options: { forceShare?: boolean } = {},
 ): Promise<ImageInfo[]> {
   const share = options.forceShare ? ["--force-share"] : [];
-  const text = await runOnImage(lab, "qemu-img", ["info", ...share, "--backing-chain", "--output=json", path]);
+  const args = ["info", ...share, "--backing-chain", "--output=json", "-f", driverOf(disk), disk.path];
+  const text = await runOnImage(lab, "qemu-img", args);
   type Raw = {
     filename: string;
     format: string;
@@ -69,11 +72,5 @@ export async function writeImage(
   length: number,
   pattern: number,
 ): Promise<void> {
-  const format = disk.format === "raw" ? "raw" : "qcow2";
-  await runOnImage(lab, "qemu-io", ["-f", format, "-c", `write -P ${pattern} ${offset} ${length}`, disk.path]);
-}
-
-/** Gives a file that this process wrote to the account that QEMU runs as. */
-export function giveToLab(lab: LabContext, path: string): void {
-  if (lab.account !== null) chownSync(path, lab.account.uid, lab.account.gid);
+  await runOnImage(lab, "qemu-io", ["-f", driverOf(disk), "-c", `write -P ${pattern} ${offset} ${length}`, disk.path]);
 }

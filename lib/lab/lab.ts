@@ -3,12 +3,13 @@ import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, 
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { diskFolder, type LabContext, openContext } from "./context.ts";
-import { hostFolders, prepareHost } from "./daemon.ts";
+import { findIsolation, hostFolders, prepareHost } from "./daemon.ts";
 import { LabHost } from "./host.ts";
 import { type HeldLock, takeLock } from "./lock.ts";
+import { assertName } from "./names.ts";
 import { endProcess, findOwnProcesses } from "./processes.ts";
 import { hasState, readState, updateState, writeState } from "./state.ts";
-import { labAccount, missingTools } from "./tools.ts";
+import { labAccount, missingTools, run } from "./tools.ts";
 import { LabVm } from "./vm.ts";
 
 export type LabOptions = {
@@ -19,7 +20,7 @@ export type LabOptions = {
 };
 
 /** What a lab leaves in its directory; close() and the clean-up after a crash remove these and nothing else. */
-const OWN_ENTRIES = ["h", "disks", "base", "tmp", "lab.json", "state.lock"];
+const OWN_ENTRIES = ["h", "disks", "base", "tmp", "lab.json", "state.lock", "base.lock"];
 
 /** A lab that is up: some real libvirt hosts on this machine that share a directory of disk images. */
 export class Lab {
@@ -47,6 +48,11 @@ export class Lab {
 
   get vms(): LabVm[] {
     return this.context.state().vms.map(({ id }) => new LabVm(this.context, id));
+  }
+
+  /** False where this machine gives the hosts no hostnames of their own: libvirt then refuses live migration. */
+  get canMigrate(): boolean {
+    return this.context.state().isolation !== "none";
   }
 
   /** A VM by name or UUID, on whichever host it is. */
@@ -79,6 +85,8 @@ export class Lab {
 export async function openLab(options: LabOptions): Promise<Lab> {
   const missing = missingTools();
   if (missing.length > 0) throw new Error(`The lab needs these packages: ${missing.join(" ")}`);
+  options.hosts.forEach(assertName);
+  if (new Set(options.hosts).size !== options.hosts.length) throw new Error("Two hosts of a lab share a name.");
   const dir = makeDirectory(options.dir);
   const longest = Math.max(...options.hosts.map((host) => hostFolders(dir, host).socket.length));
   if (longest > 100) throw new Error(`${dir} is too long for a lab: unix sockets below it would exceed 107 bytes.`);
@@ -105,9 +113,13 @@ function isLeftUp(dir: string): boolean {
 
 async function startLab(dir: string, options: LabOptions, lock: HeldLock): Promise<Lab> {
   const account = labAccount();
+  await run("test", ["-x", dir], { as: account }).catch(() => {
+    throw new Error(`${dir} is closed to the account that the lab's daemons run as: open the way to it (chmod o+x).`);
+  });
   const hosts = options.hosts.map((name) => ({ name, uuid: randomUUID(), daemon: null }));
   const token = randomBytes(12).toString("hex");
-  writeState(dir, { version: 1, token, account, isDetached: false, hosts, vms: [] });
+  const isolation = await findIsolation(account);
+  writeState(dir, { version: 1, token, account, isolation, isDetached: false, hosts, vms: [] });
   mkdirSync(diskFolder(dir), { recursive: true });
   if (account !== null) chownSync(diskFolder(dir), account.uid, account.gid);
   mkdirSync(join(dir, "h"), { recursive: true });

@@ -19,6 +19,7 @@ type Node = {
   "dirty-bitmaps"?: {
     name?: string;
     count: number;
+    granularity: number;
     recording: boolean;
     persistent: boolean;
     busy: boolean;
@@ -71,7 +72,7 @@ export async function liveBitmaps(virsh: Virsh, domain: string): Promise<SeenBit
       nodes
         .filter((node) => node.file === file && node.drv !== "file")
         .flatMap((node) => node["dirty-bitmaps"] ?? [])
-        .flatMap(({ name, count, recording, persistent, busy, inconsistent }) =>
+        .flatMap(({ name, count, granularity, recording, persistent, busy, inconsistent }) =>
           name === undefined
             ? []
             : [
@@ -84,6 +85,7 @@ export async function liveBitmaps(virsh: Virsh, domain: string): Promise<SeenBit
                   busy,
                   inconsistent: inconsistent ?? false,
                   dirtyBytes: count,
+                  granularity,
                 },
               ],
         ),

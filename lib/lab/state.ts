@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Isolation } from "./daemon.ts";
 import { takeLock } from "./lock.ts";
 import type { ProcessRef } from "./processes.ts";
 import type { Account } from "./tools.ts";
@@ -35,6 +36,7 @@ export type LabState = {
   /** Marks the processes of this lab; new at every opening. */
   token: string;
   account: Account | null;
+  isolation: Isolation;
   /** True while the lab stays up without the process that opened it (CLI `up`). */
   isDetached: boolean;
   hosts: HostState[];

@@ -93,6 +93,7 @@ const NEEDED: readonly { tool: string; debianPackage: string }[] = [
   { tool: "setpriv", debianPackage: "util-linux" },
   { tool: "flock", debianPackage: "util-linux" },
   { tool: "hostname", debianPackage: "hostname" },
+  { tool: "perl", debianPackage: "perl-base" },
 ];
 
 /** Where Debian and Ubuntu put the QEMU driver of libvirtd: a package of its own since libvirt 4. */

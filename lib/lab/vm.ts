@@ -27,7 +27,9 @@ export type SeenBitmap = {
   persistent: boolean;
   inconsistent: boolean;
   busy: boolean;
+  /** null: a file does not tell. */
   dirtyBytes: number | null;
+  granularity: number;
 };
 
 /** A VM of the lab. It keeps its identity over renames and moves: every property is read from the lab's state. */
@@ -170,8 +172,8 @@ export class LabVm {
     if ((await this.power()) !== "shut off") return liveBitmaps((args) => this.virsh(args), this.id);
     const seen: SeenBitmap[] = [];
     for (const disk of this.disks)
-      for (const layer of await imageInfo(this.#lab, disk.path))
-        for (const { name, flags } of layer.bitmaps)
+      for (const layer of await imageInfo(this.#lab, disk))
+        for (const { name, flags, granularity } of layer.bitmaps)
           seen.push({
             target: disk.target,
             layer: layer.filename,
@@ -181,12 +183,15 @@ export class LabVm {
             inconsistent: flags.includes("in-use"),
             busy: false,
             dirtyBytes: null,
+            granularity,
           });
     return seen;
   }
 
   /** Moves it, running, to another host of the lab. Its definition goes along. */
   async migrate(host: string): Promise<void> {
+    if (this.#lab.state().isolation === "none")
+      throw new Error("No live migration here: this machine gives the lab's hosts no hostnames of their own.");
     const uri = uriOf(hostFolders(this.#lab.dir, host).socket);
     const listen = ["--listen-address", "127.0.0.1"]; // never leaves the machine
     const keep = this.isTransient ? [] : ["--persistent", "--undefinesource"];

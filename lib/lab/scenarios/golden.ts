@@ -2,6 +2,7 @@ import { chownSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { LabContext } from "../context.ts";
 import { changeImageBitmap, copyImage, createImage, runOnImage } from "../images.ts";
+import { takeLock } from "../lock.ts";
 import type { LabDisk } from "../state.ts";
 
 /** How far the story of the base images has gone. */
@@ -69,12 +70,18 @@ export function stageImage(lab: LabContext, stage: Stage, target: string): strin
 
 /** Makes the base images once per lab, with qemu-img and qemu-io alone; later calls cost nothing. */
 export async function makeGolden(lab: LabContext): Promise<void> {
-  const folder = join(lab.dir, "base");
-  const isMade = Object.keys(STORY).every((target) => existsSync(stageImage(lab, "golden", target)));
-  if (isMade) return;
-  mkdirSync(folder, { recursive: true });
-  if (lab.account !== null) chownSync(folder, lab.account.uid, lab.account.gid);
-  await Promise.all(Object.entries(STORY).map(([target, story]) => tell(lab, target, story)));
+  const isMade = () => Object.keys(STORY).every((target) => existsSync(stageImage(lab, "golden", target)));
+  if (isMade()) return;
+  const lock = await takeLock(join(lab.dir, "base.lock"), 60_000);
+  try {
+    if (isMade()) return;
+    const folder = join(lab.dir, "base");
+    mkdirSync(folder, { recursive: true });
+    if (lab.account !== null) chownSync(folder, lab.account.uid, lab.account.gid);
+    await Promise.all(Object.entries(STORY).map(([target, story]) => tell(lab, target, story)));
+  } finally {
+    await lock.release();
+  }
 }
 
 async function tell(lab: LabContext, target: string, story: { sizeMiB: number; steps: Step[] }): Promise<void> {

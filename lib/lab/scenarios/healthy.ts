@@ -81,17 +81,17 @@ export const HEALTHY: Scenario[] = [
 
 /** A qemu-nbd has the image open for writing. Its socket's name marks it for the undo and the clean-up. */
 async function holdImage(lab: Lab, vm: LabVm, target: string): Promise<void> {
-  const { path } = vm.disk(target);
+  const disk = vm.disk(target);
   mkdirSync(join(lab.dir, "tmp"), { recursive: true });
   const socket = holderSocket(lab, vm);
-  const holder = spawn("qemu-nbd", ["--persistent", "--format=qcow2", `--socket=${socket}`, path], {
+  const holder = spawn("qemu-nbd", ["--persistent", "--format=qcow2", `--socket=${socket}`, disk.path], {
     env: lab.context.environment,
     stdio: "ignore",
     detached: true,
   });
   holder.unref();
-  await until(`qemu-nbd to open ${path}`, 10_000, () =>
-    imageInfo(lab.context, path).then(
+  await until(`qemu-nbd to open ${disk.path}`, 10_000, () =>
+    imageInfo(lab.context, disk).then(
       () => false,
       (cause: Error) => /lock/.test(cause.message),
     ),

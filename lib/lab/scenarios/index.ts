@@ -15,6 +15,12 @@ export type { ExpectedFinding, Prepared, Scenario } from "./types.ts";
 
 export const SCENARIOS: readonly Scenario[] = [...MOVES, ...METADATA, ...BITMAPS, ...CRASHES, ...DISKS, ...HEALTHY];
 
+/** Those that this lab can make: all of them, except where it has one host or cannot migrate. */
+export function possibleScenarios(lab: Lab): Scenario[] {
+  const { length } = lab.hosts;
+  return SCENARIOS.filter((entry) => (!entry.needsTwoHosts || length > 1) && (!entry.needsMigration || lab.canMigrate));
+}
+
 export function findScenario(name: string): Scenario {
   const scenario = SCENARIOS.find((entry) => entry.name === name);
   if (scenario === undefined) throw new Error(`No scenario ${name}. Known: ${SCENARIOS.map((s) => s.name).join(" ")}`);
@@ -31,7 +37,8 @@ export async function prepareScenario(
   scenario: Scenario,
   options: { name?: string; host?: string; vm?: LabVm } = {},
 ): Promise<Prepared> {
-  if (scenario.needsTwoHosts && lab.hosts.length < 2) throw new Error(`${scenario.name} needs a lab with two hosts.`);
+  if (!possibleScenarios(lab).some(({ name }) => name === scenario.name))
+    throw new Error(`${scenario.name} is not possible in this lab: too few hosts, or no live migration.`);
   if (options.vm === undefined)
     return prepareVm(lab, { name: options.name ?? scenario.name, host: options.host, base: scenario.base });
   if (vmState(lab.context, options.vm.id).fresh !== scenario.base) await resetVm(lab, options.vm, scenario.base);

@@ -35,6 +35,7 @@ export const MOVES: Scenario[] = [
     name: "live-migration",
     title: "Migrated while running: the bitmaps arrive, the checkpoint list does not",
     needsTwoHosts: true,
+    needsMigration: true,
     trigger: "event",
     expected: LOST,
     apply: (lab, vm) => vm.migrate(otherHost(lab, vm)),

@@ -26,6 +26,8 @@ export type Scenario = {
   base: BaseKind;
   /** Needs a second host. */
   needsTwoHosts: boolean;
+  /** Needs a lab whose canMigrate is true. */
+  needsMigration: boolean;
   /** "event": libvirt tells of its last step, so a manager that listens reads the VM by itself. "observe": it must look. */
   trigger: "event" | "observe";
   /** Exactly these, from domain.md. */
@@ -42,7 +44,7 @@ export type Prepared = { vm: LabVm; record: RecordedCheckpoint[] };
 export function scenario(
   given: Pick<Scenario, "name" | "title" | "trigger" | "expected" | "apply"> & Partial<Scenario>,
 ): Scenario {
-  return { base: "stored", needsTwoHosts: false, ...given };
+  return { base: "stored", needsTwoHosts: false, needsMigration: false, ...given };
 }
 
 /** The same finding for several checkpoints. */
