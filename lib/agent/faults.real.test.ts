@@ -1,6 +1,6 @@
 /** What the agent says, and how soon, when something on a real host is broken. */
 import { execFile, spawn } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -10,6 +10,7 @@ import type { LabHost } from "#lab/host.ts";
 import { type Lab, openLab } from "#lab/lab.ts";
 import type { LabVm } from "#lab/vm.ts";
 import { bitmapsOf, observationOf } from "./contract-suite.ts";
+import { readStartTime } from "./libvirt/runtime-id.ts";
 import { AgentProcess } from "./testing/agent-process.ts";
 import { until } from "./testing/until.ts";
 
@@ -23,6 +24,8 @@ function layersError(item: ObserveItem, target = "vda") {
   if (layers === undefined || layers.ok) throw new Error(`${target} was read: ${JSON.stringify(layers)}`);
   return layers.error;
 }
+/** Running or sleeping; one that nobody has reaped yet counts as gone. */
+const isAlive = (pid: number): boolean => readStartTime(pid) !== null;
 async function timed<T>(promise: Promise<T>): Promise<{ value: T; ms: number }> {
   const began = Date.now();
   return { value: await promise, ms: Date.now() - began };
@@ -122,6 +125,40 @@ describe("faults of a real host", () => {
     await until("connected", 15_000, () => states().at(-1) === "connected" || null);
     expect(observationOf(await agent.observeOne(other.id)).runtimeId).toBe(before);
     events.stop();
+  });
+
+  it("goes on when every process that talks to libvirt is killed", async () => {
+    const events = await agent.listen();
+    await agent.observeOne(other.id);
+    const children = readFileSync(`/proc/${agent.child.pid}/task/${agent.child.pid}/children`, "utf8").trim();
+    expect(children.split(" ").length).toBeGreaterThanOrEqual(2);
+    for (const pid of children.split(" ")) process.kill(Number(pid), "SIGKILL");
+    const states = (): string[] => events.seen.flatMap((e) => (e.type === "connection" ? [e.state] : []));
+    await until("connected again", 10_000, () => states().join() === "connected,disconnected,connected" || null);
+    expect(observationOf(await agent.observeOne(other.id)).power).toBe("running");
+    events.stop();
+  });
+
+  it("leaves no process behind when it is killed itself, also while a call hangs", async () => {
+    const doomed = await AgentProcess.start({ libvirtUri: host.uri });
+    const pid = doomed.child.pid;
+    running.pauseProcess();
+    try {
+      const hung = doomed.observeOne(running.id).catch(() => "cut off");
+      const children = await until("a busy child", 5_000, () => {
+        const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+        return text.split(" ").length >= 2 ? text.split(" ") : null;
+      });
+      process.kill(pid ?? 0, "SIGKILL");
+      expect(await hung).toBe("cut off");
+      await until("its children to be gone", 5_000, () => children.every((child) => !isAlive(Number(child))) || null);
+    } finally {
+      running.resumeProcess();
+    }
+    await until("the domain to be read again", 45_000, async () => {
+      const item = await agent.observeOne(running.id);
+      return item.type === "observation" ? item : null;
+    });
   });
 
   it("says image-locked for a stopped domain whose image somebody holds open", async () => {

@@ -62,15 +62,18 @@ export function readImageInfo(stdout: string): LiveDisk {
       path: image.filename,
       format: image.format,
       qcow2Compat: data?.compat ?? null,
-      bitmaps: (data?.bitmaps ?? []).map((b) => ({
-        name: b.name,
-        recording: b.flags.includes("auto"),
-        busy: false,
-        persistent: true,
-        inconsistent: b.flags.includes("in-use"),
-        dirtyBytes: null,
-        granularity: b.granularity,
-      })),
+      // One with an empty name may exist in an image; QEMU shows it nameless, and nobody can name it.
+      bitmaps: (data?.bitmaps ?? [])
+        .filter((b) => b.name !== "")
+        .map((b) => ({
+          name: b.name,
+          recording: b.flags.includes("auto"),
+          busy: false,
+          persistent: true,
+          inconsistent: b.flags.includes("in-use"),
+          dirtyBytes: null,
+          granularity: b.granularity,
+        })),
     };
   });
   return { layers, virtualSize: parsed.data[0]?.["virtual-size"] ?? null };
