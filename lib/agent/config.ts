@@ -23,7 +23,7 @@ export function parseListen(value: string): Listen | null {
   return host === undefined || port > 65_535 ? null : { kind: "tcp", host, port };
 }
 
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 

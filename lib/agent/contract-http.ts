@@ -5,6 +5,8 @@ import { problemSchema } from "#contract/problem.ts";
 import type { Rig } from "./contract-suite.ts";
 
 const PROBLEM = "application/problem+json";
+/** Many requests in one test, on a machine that does other things too. */
+const MANY = { timeout: 60_000 };
 const VALID = { id: "a", parentId: null, createdAt: "2026-01-01T00:00:00Z", disks: [{ target: "vda" }] };
 
 export function describeHttp(rig: () => Rig): void {
@@ -56,7 +58,7 @@ export function describeHttp(rig: () => Rig): void {
       expect(fields).toEqual(["domains[0]", "domains[2]", "extra", "known.Y"]);
     });
 
-    it("answers any nonsense in one field with 422 that names the field", async () => {
+    it("answers any nonsense in one field with 422 that names the field", MANY, async () => {
       const places: [string, (junk: unknown) => Record<string, unknown>][] = [
         ["checkpoints[0].id", (id) => ({ ...VALID, id })],
         ["checkpoints[0].parentId", (parentId) => ({ ...VALID, parentId: parentId ?? 0 })],
@@ -82,20 +84,24 @@ export function describeHttp(rig: () => Rig): void {
       );
     });
 
-    it("answers any JSON at all in place of a request with a problem, never with a fault of its own", async () => {
-      await fc.assert(
-        fc.asyncProperty(fc.jsonValue(), async (value) => {
-          // `{}` alone is a request: it asks for every domain.
-          const text = JSON.stringify(value);
-          fc.pre(text !== "{}");
-          const { status } = await post("/v1/observe", text);
-          expect([422]).toContain(status);
-        }),
-        { numRuns: 60 },
-      );
-    });
+    it(
+      "answers any JSON at all in place of a request with a problem, never with a fault of its own",
+      MANY,
+      async () => {
+        await fc.assert(
+          fc.asyncProperty(fc.jsonValue(), async (value) => {
+            // `{}` alone is a request: it asks for every domain.
+            const text = JSON.stringify(value);
+            fc.pre(text !== "{}");
+            const { status } = await post("/v1/observe", text);
+            expect([422]).toContain(status);
+          }),
+          { numRuns: 60 },
+        );
+      },
+    );
 
-    it("answers any path below /v1 with a problem below 500", async () => {
+    it("answers any path below /v1 with a problem below 500", MANY, async () => {
       await fc.assert(
         fc.asyncProperty(fc.webPath(), fc.constantFrom("GET", "PUT", "DELETE"), async (path, method) => {
           const { status } = await send(`/v1/x${path}`, { method });

@@ -8,7 +8,7 @@ import type { AgentClient } from "./testing/agent-client.ts";
 import { until } from "./testing/until.ts";
 
 const MIB = 2 ** 20;
-export const UNKNOWN_VM = "99999999-9999-4999-8999-999999999999";
+const UNKNOWN_VM = "99999999-9999-4999-8999-999999999999";
 
 /** A host with two domains of two 64 MiB qcow2 disks each, and what can be done to it from behind the agent's back. */
 export type Rig = {

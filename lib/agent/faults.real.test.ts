@@ -74,13 +74,13 @@ describe("faults of a real host", () => {
       const hung = timed(agent.observeOne(running.id));
       const quick = await timed(agent.observeOne(other.id));
       expect(observationOf(quick.value).power).toBe("running");
-      expect(quick.ms).toBeLessThan(2_000);
+      expect(quick.ms).toBeLessThan(5_000);
       const first = await hung;
       expect(first.value).toMatchObject({ type: "failed", error: { code: "timeout", retryable: true } });
-      expect(first.ms).toBeLessThan(12_000);
+      expect(first.ms).toBeLessThan(15_000);
       const again = await timed(agent.observeOne(running.id));
       expect(again.value).toMatchObject({ type: "failed", error: { code: "timeout" } });
-      expect(again.ms).toBeLessThan(1_000);
+      expect(again.ms).toBeLessThan(4_000);
       expect(observationOf(await agent.observeOne(other.id)).power).toBe("running");
     } finally {
       running.resumeProcess();
@@ -96,10 +96,10 @@ describe("faults of a real host", () => {
     try {
       const state = await timed(agent.get("/v1/host"));
       expect(hostInfoSchema.parse(state.value.body).connection).toMatchObject({ state: "disconnected" });
-      expect(state.ms).toBeLessThan(6_000);
+      expect(state.ms).toBeLessThan(8_000);
       const item = await timed(agent.observeOne(other.id));
       expect(item.value).toMatchObject({ type: "failed", error: { retryable: true } });
-      expect(item.ms).toBeLessThan(12_000);
+      expect(item.ms).toBeLessThan(15_000);
       const ready = await fetch(`${agent.address}/readyz`);
       expect(ready.status).toBe(503);
     } finally {

@@ -1,7 +1,7 @@
 /** The known word that is most like an unknown one, for messages that name it. */
 
 /** Edit distance of two short words (Levenshtein). */
-export function editDistance(a: string, b: string): number {
+function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i += 1) {
     const next = [i];

@@ -24,7 +24,7 @@ function send(response: ServerResponse, status: number, type: string, body: stri
   response.end(response.req.method === "HEAD" ? undefined : body);
 }
 
-export function sendProblem(response: ServerResponse, error: ProblemError, traceId: string): void {
+function sendProblem(response: ServerResponse, error: ProblemError, traceId: string): void {
   if (response.headersSent) {
     response.destroy();
     return;

@@ -1,7 +1,7 @@
 /** Everything that can go wrong with a request, as the one shape of error answers. */
 import { ORPCError, ValidationError } from "@orpc/contract";
 import type { ObserveError, ObserveErrorCode } from "#chain/model.ts";
-import { type Problem, type ProblemCode, ProblemError } from "#contract/problem.ts";
+import { type ProblemCode, ProblemError } from "#contract/problem.ts";
 import { HostFailure } from "../failure.ts";
 
 const CODE: Record<ObserveErrorCode, ProblemCode> = {
@@ -51,7 +51,7 @@ export function formatPath(path: Issue["path"]): string {
 const MOST_OFFENCES = 1000;
 
 /** One offence per field and fault; an unknown key is a field of its own. */
-export function toOffences(issues: readonly Issue[]): Offence[] {
+function toOffences(issues: readonly Issue[]): Offence[] {
   const offences = issues.flatMap((issue): Offence[] => {
     const path = issue.path ?? [];
     if (issue.keys !== undefined) {
@@ -80,8 +80,4 @@ export function toProblemError(thrown: unknown): ProblemError {
     if (thrown.code === "BAD_REQUEST") return new ProblemError("malformed", "The request cannot be read.");
   }
   return new ProblemError("internal", "The agent failed on this request; its log has the trace id.");
-}
-
-export function isProblem(value: unknown): value is Problem {
-  return typeof value === "object" && value !== null && "traceId" in value && "code" in value;
 }

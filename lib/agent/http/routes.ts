@@ -11,6 +11,6 @@ function toRoute([name, procedure]: [string, (typeof agentContract)[keyof typeof
   return { name, method, template: `${PREFIX}${path}`, pattern: new RegExp(`^${PREFIX}${pattern}$`) };
 }
 
-export const ROUTES: Route[] = Object.entries(agentContract).map(toRoute);
+const ROUTES: Route[] = Object.entries(agentContract).map(toRoute);
 
 export const routesAt = (pathname: string): Route[] => ROUTES.filter((route) => route.pattern.test(pathname));

@@ -6,7 +6,7 @@ import { CallFailure, CallProcess } from "./call-process.ts";
 import { Circuit } from "./circuit.ts";
 import type { CallOp, CallOps } from "./ipc.ts";
 
-export const READ_DEADLINE_MS = 10_000;
+const READ_DEADLINE_MS = 10_000;
 const HOST_PROBE_DEADLINE_MS = 3_000;
 const HOST_PAUSE_MS = 1_000;
 const HOST_LONGEST_PAUSE_MS = 5_000;
@@ -176,7 +176,7 @@ export class CallPool {
     const process = new CallProcess(this.#uri, (gone) => {
       this.#processes = this.#processes.filter((p) => p !== gone);
       if (this.#closed) return;
-      this.lostChildren += 1;
+      if (!gone.isRetired) this.lostChildren += 1;
       this.#dispatch();
     });
     this.#processes.push(process);
@@ -187,7 +187,7 @@ export class CallPool {
     this.#dispatch();
     const extra = this.#processes.slice(this.#size).filter((p) => p.isIdle);
     for (const process of extra) {
-      if (Date.now() - process.idleSince > IDLE_EXTRA_MS) process.kill();
+      if (Date.now() - process.idleSince > IDLE_EXTRA_MS) process.retire();
     }
   }
 }

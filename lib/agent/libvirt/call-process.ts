@@ -36,6 +36,7 @@ export class CallProcess {
   /** When the request at work began; null while idle. */
   busySince: number | null = null;
   idleSince: number = Date.now();
+  isRetired = false;
 
   constructor(uri: string, onExit: (process: CallProcess) => void) {
     this.#child = fork(new URL("./call-child.ts", import.meta.url), [uri], {
@@ -82,6 +83,12 @@ export class CallProcess {
         if (error !== null) this.kill();
       });
     });
+  }
+
+  /** Ends a child that is not needed any more. */
+  retire(): void {
+    this.isRetired = true;
+    this.kill();
   }
 
   kill(): void {

@@ -58,8 +58,6 @@ export function loadLibvirt() {
     lv.func(name, result, args as string[]) as unknown as (...a: A) => R;
 
   const fns = {
-    initialize: f<[], number>("virInitialize", I, []),
-    getVersion: f<[Out<number | bigint>, null, null], number>("virGetVersion", I, [outULong, S, P]),
     getLastError: f<[], Ptr>("virGetLastError", P, []),
     connectOpen: f<[string], Ptr>("virConnectOpen", P, [S]),
     connectClose: f<[Ptr], number>("virConnectClose", I, [P]),

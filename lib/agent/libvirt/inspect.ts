@@ -116,7 +116,7 @@ function attempt<T>(read: () => T): Read<T> {
 }
 
 /** QEMU's own answer through the monitor. libvirt marks the domain as tainted by it (custom-monitor). */
-export function monitorCommand(c: Connection, domain: Ptr, command: string): string {
+function monitorCommand(c: Connection, domain: Ptr, command: string): string {
   const out: Out<string | null> = [null];
   if (c.lib.qemuMonitorCommand(domain, command, out, 0) < 0) {
     try {
@@ -210,7 +210,7 @@ export function inspectDomain(reader: Reader, handle: Ptr, vmId: string, qmp: bo
 type State = { power: Power; runtimeId: string | null };
 
 /** Running and paused may change into each other; a run may not. */
-export function assertSame(before: State, after: State | null): void {
+function assertSame(before: State, after: State | null): void {
   if (after !== null && before.runtimeId === after.runtimeId && isActive(before.power) === isActive(after.power))
     return;
   const words = `${before.power} ${before.runtimeId ?? ""} → ${after?.power ?? "absent"} ${after?.runtimeId ?? ""}`;

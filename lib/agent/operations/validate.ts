@@ -7,7 +7,7 @@ import type { HostDriver } from "../driver.ts";
 import { invalidInput, problemOfObserveError } from "../http/problems.ts";
 
 /** Offences that a schema cannot see: a name or a disk that comes twice. Order, gaps and cycles become findings. */
-export function findDuplicates(checkpoints: RecordedCheckpointInput[]): { field: string; reason: string }[] {
+function findDuplicates(checkpoints: RecordedCheckpointInput[]): { field: string; reason: string }[] {
   const offences: { field: string; reason: string }[] = [];
   const first = new Map<string, number>();
   for (const [i, { id, disks }] of checkpoints.entries()) {
@@ -25,7 +25,7 @@ export function findDuplicates(checkpoints: RecordedCheckpointInput[]): { field:
 }
 
 /** One fresh read of one domain. @throws ProblemError not_found, or why it cannot be read */
-export async function observeNow(driver: HostDriver, vmId: string): Promise<Observation> {
+async function observeNow(driver: HostDriver, vmId: string): Promise<Observation> {
   for await (const item of await driver.observe({ vmIds: [vmId] })) {
     if (item.type === "observation") return item.observation;
     if (item.type === "failed") throw problemOfObserveError(item.error, vmId);

@@ -7,7 +7,7 @@ const FIRST_CHECKPOINT = Date.UTC(2026, 0, 1);
 const DAY_MS = 86_400_000;
 
 /** A small generator of numbers (mulberry32): the same seed gives the same fleet on every machine. */
-export function makeRandom(seed: number): () => number {
+function makeRandom(seed: number): () => number {
   let a = seed >>> 0;
   return () => {
     a = (a + 0x6d2b79f5) >>> 0;

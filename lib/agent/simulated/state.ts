@@ -29,7 +29,7 @@ const simDiskSchema = z.strictObject({
   /** Reading its layers fails with this. */
   failure: z.enum(OBSERVE_ERROR_CODES).nullable(),
 });
-export const simDomainSchema = z.strictObject({
+const simDomainSchema = z.strictObject({
   vmId,
   name: z.string(),
   power: z.enum(["running", "paused", "shut-off"]),
