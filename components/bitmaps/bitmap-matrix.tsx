@@ -14,6 +14,7 @@ const NAME_PX = 176;
 
 const CELL_BG: Record<CellState, string> = {
   recording: "bg-ok-bg",
+  "not-trusted": "bg-bad-bg",
   busy: "bg-info-bg",
   inconsistent: "bg-bad-bg",
   "not-recording": "bg-bad-bg",

@@ -43,6 +43,13 @@ export const SEVERITY_TONES: Record<Severity, Tone> = {
 export type CellWord = Label & { sign: string; tone: Tone };
 export const CELL_WORDS: Record<CellState, CellWord> = {
   recording: { ...BITMAP_STATE_LABELS.recording, sign: "●", tone: "ok" },
+  "not-trusted": {
+    label: "Not trusted",
+    letter: "T",
+    hint: "It looks healthy to libvirt, but the disk was put back or replaced: writes are missing from it.",
+    sign: "!",
+    tone: "bad",
+  },
   busy: { ...BITMAP_STATE_LABELS.busy, sign: "◐", tone: "info" },
   inconsistent: { ...BITMAP_STATE_LABELS.inconsistent, sign: "✕", tone: "bad" },
   "not-recording": { ...BITMAP_STATE_LABELS["not-recording"], sign: "○", tone: "bad" },

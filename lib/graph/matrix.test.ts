@@ -33,6 +33,24 @@ describe("bitmapMatrix", () => {
     expect(states(input)).toEqual({ vda: ["cannot-tell", "cannot-tell"] });
   });
 
+  test("no bitmap of a rewound or replaced disk is shown as recording, and other disks keep theirs", () => {
+    const input = healthyInput({ parents: [null, 0], targets: ["vda", "vdb"], covers: () => true });
+    const finding = (kind: "bitmap.rewound" | "disk.replaced", acknowledged: boolean) => {
+      const chain = graphChain(input);
+      chain.findings = [
+        { id: kind, kind, severity: "loss", subject: { checkpointId: null, disk: "vda", bitmap: null }, acknowledged },
+      ];
+      return bitmapMatrix(chain).rows.map((row) => row.cells.map(({ state }) => state));
+    };
+    const quarantined = [
+      ["not-trusted", "not-trusted"],
+      ["recording", "recording"],
+    ];
+    expect(finding("bitmap.rewound", false)).toEqual(quarantined);
+    expect(finding("disk.replaced", false)).toEqual(quarantined);
+    expect(finding("disk.replaced", true)[0]).toEqual(["recording", "recording"]);
+  });
+
   test("a host that was never read leaves every covered cell at cannot-tell", () => {
     const chain = graphChain(healthyLine(2));
     chain.host = { status: "never", checkpoints: null, disks: [] };

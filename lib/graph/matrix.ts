@@ -3,9 +3,13 @@ import type { BitmapState, DiskBitmap } from "#chain/model.ts";
 import { graphNodes } from "./nodes.ts";
 import type { GraphChain, GraphDisk, GraphNode } from "./types.ts";
 
-/** `unknown` is a bitmap that nobody claims; `cannot-tell` is one that was not read. They are opposites. */
+/**
+ * `unknown` is a bitmap that nobody claims; `cannot-tell` is one that was not read. They are opposites.
+ * `not-trusted` looks healthy to QEMU and libvirt, but its disk was rewound or replaced: what it says is not so.
+ */
 export const CELL_STATES = [
   "recording",
+  "not-trusted",
   "busy",
   "inconsistent",
   "missing",
@@ -47,13 +51,30 @@ export function bitmapMatrix(chain: GraphChain, nodes: readonly GraphNode[] = gr
     ...[...strange].sort().map((id) => ({ id, type: "bitmap" as const })),
   ];
   const targets = new Set([...attached.keys(), ...nodes.flatMap((node) => node.disks)]);
+  const quarantined = quarantinedDisks(chain);
   const rows = [...targets].sort().map((target): MatrixRow => {
     const disk = attached.get(target) ?? null;
+    const isTrusted = !quarantined.has(target);
     const bitmaps = disk?.bitmaps ? new Map(disk.bitmaps.map((bitmap) => [bitmap.name, bitmap])) : null;
     const claimed = covers.get(target) ?? new Map<string, string>();
-    return { target, disk, cells: columns.map((column) => cellOf(column, claimed, bitmaps)) };
+    const cells = columns.map((column) => cellOf(column, claimed, bitmaps));
+    return { target, disk, cells: isTrusted ? cells : cells.map(distrust) };
   });
   return { columns, rows };
+}
+
+/** Disks of which no bitmap can be believed, however healthy it looks: one proof is enough for the whole chain. */
+function quarantinedDisks(chain: GraphChain): Set<string> {
+  const targets = new Set<string>();
+  for (const { kind, subject, acknowledged } of chain.findings) {
+    if (subject.disk === null) continue;
+    if (kind === "bitmap.rewound" || (kind === "disk.replaced" && !acknowledged)) targets.add(subject.disk);
+  }
+  return targets;
+}
+
+function distrust(cell: MatrixCell): MatrixCell {
+  return cell.state === "recording" || cell.state === "busy" ? { ...cell, state: "not-trusted" } : cell;
 }
 
 function cellOf(

@@ -12,4 +12,5 @@ if ! cmp -s package-lock.json "$stamp" 2>/dev/null; then
 fi
 program=$1
 shift
-exec node_modules/.bin/node "$program" "$@"
+# What it starts in turn (tsc, vitest, next) must find this Node too, not the machine's.
+PATH=$PWD/node_modules/.bin:$PATH exec node_modules/.bin/node "$program" "$@"

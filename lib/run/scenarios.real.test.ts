@@ -31,7 +31,7 @@ beforeAll(async () => {
   lab = await openLab({ hosts: ["alpha", "beta"] });
   const hosts = lab.hosts.map((host) => ({ name: host.name, libvirtUri: host.uri }));
   // No sweep within the test: what is found was found by an event or by the one observe that was asked for.
-  stack = await startStack({ dir, hosts, policy: { observeEverySeconds: 3600 } });
+  stack = await startStack({ dir, hosts, policy: { observeEverySeconds: 3600, staleAfterSeconds: 7200 } });
   api = connectEngine(stack.url, stack.apiKey);
 }, 400_000);
 
