@@ -88,6 +88,11 @@ test("a private directory is refused with the reason where the daemons run as an
   else await (await opening).close();
 });
 
+test("a directory whose path is too long for QEMU's monitor socket is refused before anything starts", async () => {
+  const long = join(dir, "x".repeat(40));
+  await expect(openLab({ dir: long, hosts: ["alpha"] })).rejects.toThrow(/characters too long/);
+});
+
 test("a process with the number of an ended one is not ended in its place", async () => {
   const stranger = await startStranger();
   await endProcess({ pid: stranger.pid, startTicks: "1" });

@@ -6,10 +6,7 @@ import { isAlive, MARK, type ProcessRef, refOf } from "./processes.ts";
 import type { HostState, LabState } from "./state.ts";
 import { type Account, findTool, run, until } from "./tools.ts";
 
-/** A unix socket's path holds 107 bytes; libvirt's own below a host's folder need this many of them. */
-export const LONGEST_INNER_PATH = 60;
-
-/** Folders of one host. Short names: see LONGEST_INNER_PATH. */
+/** Folders of one host. Short names: the path of a unix socket below them holds 107 bytes. */
 export function hostFolders(dir: string, host: string) {
   const home = join(dir, "h", host);
   return {

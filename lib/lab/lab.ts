@@ -88,8 +88,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   options.hosts.forEach(assertName);
   if (new Set(options.hosts).size !== options.hosts.length) throw new Error("Two hosts of a lab share a name.");
   const dir = makeDirectory(options.dir);
-  const longest = Math.max(...options.hosts.map((host) => hostFolders(dir, host).socket.length));
-  if (longest > 100) throw new Error(`${dir} is too long for a lab: unix sockets below it would exceed 107 bytes.`);
+  for (const host of options.hosts) assertShort(hostFolders(dir, host).config);
   const lock = await takeLock(join(dir, "lab.lock"));
   try {
     if (isLeftUp(dir))
@@ -102,6 +101,12 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     await lock.release();
     throw cause;
   }
+}
+
+/** A unix socket's path holds 107 bytes. The longest is QEMU's monitor; libvirt cuts the VM's name in it to 20. */
+function assertShort(config: string): void {
+  const monitor = join(config, "libvirt/qemu/lib", `domain-9999-${"x".repeat(20)}`, "monitor.sock");
+  if (monitor.length > 107) throw new Error(`${config} is ${monitor.length - 107} characters too long for a lab.`);
 }
 
 /** Left up on purpose, and something of it is still there (not after a reboot). */

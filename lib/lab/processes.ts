@@ -5,7 +5,7 @@ import { until } from "./tools.ts";
 export type ProcessRef = { pid: number; startTicks: string };
 
 /** Start time of a process in clock ticks since boot, or null when there is none (a zombie counts as none). */
-export function startTicksOf(pid: number): string | null {
+function startTicksOf(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The second field is the command in brackets and may itself hold spaces and brackets.
@@ -59,7 +59,7 @@ export function findOwnProcesses(dir: string, token: string): ProcessRef[] {
 }
 
 /** Whether this process is one that the lab made, see findOwnProcesses. */
-export function isOwn(pid: number, dir: string, token: string): boolean {
+function isOwn(pid: number, dir: string, token: string): boolean {
   return environmentOf(pid).includes(`${MARK}=${token}`) || isOwnQemu(argumentsOf(pid), dir);
 }
 

@@ -27,7 +27,7 @@ type Node = {
   }[];
 };
 
-export async function blockNodes(virsh: Virsh, domain: string): Promise<Node[]> {
+async function blockNodes(virsh: Virsh, domain: string): Promise<Node[]> {
   const nodes = await runQmp(virsh, domain, { execute: "query-named-block-nodes", arguments: { flat: true } });
   return nodes as Node[];
 }
@@ -42,7 +42,7 @@ type DiskElement = {
 type Backing = { source?: Source; backingStore?: Backing | "" };
 
 /** Image files of each disk as the running domain names them, active layer first. */
-export async function liveLayers(virsh: Virsh, domain: string): Promise<{ target: string; files: string[] }[]> {
+async function liveLayers(virsh: Virsh, domain: string): Promise<{ target: string; files: string[] }[]> {
   const root = parseXml(await virsh(["dumpxml", domain])) as { domain: { devices: { disk?: DiskElement[] } } };
   return (root.domain.devices.disk ?? [])
     .filter((disk) => disk["@device"] === "disk")

@@ -3,10 +3,10 @@ import { accessSync, constants, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /** The account that a root lab drops to: session daemons refuse nothing to it, and /dev/kvm is closed to it. */
-export const NOBODY = "nobody";
+const NOBODY = "nobody";
 
 /** A tool of the machine that ended with an error, hung, or is not there. `stderr` holds its own words. */
-export class ToolError extends Error {
+class ToolError extends Error {
   readonly tool: string;
   readonly args: readonly string[];
   readonly stderr: string;
@@ -80,7 +80,7 @@ export function findTool(name: string): string | null {
 }
 
 /** The architecture's own QEMU, which TCG runs without KVM. */
-export const QEMU_SYSTEM = process.arch === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64";
+const QEMU_SYSTEM = process.arch === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64";
 
 const NEEDED: readonly { tool: string; debianPackage: string }[] = [
   { tool: "libvirtd", debianPackage: "libvirt-daemon" },

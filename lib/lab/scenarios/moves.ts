@@ -10,7 +10,7 @@ import { ALL, each, type Scenario, scenario } from "./types.ts";
 
 const LOST = each("metadata.missing", ALL);
 
-export function otherHost(lab: Lab, vm: LabVm): string {
+function otherHost(lab: Lab, vm: LabVm): string {
   const other = lab.hosts.find((host) => host.name !== vm.host);
   if (other === undefined) throw new Error("This scenario needs a lab with two hosts.");
   return other.name;
