@@ -14,7 +14,7 @@ import { gutterWidth, indexEdges, LaneGutter } from "./lane-gutter.tsx";
 const ROW_PX = 36;
 const COLUMNS = ["Checkpoint", "Created", "Record and host", "Disks", "Backup", "Findings"] as const;
 const GRID =
-  "grid grid-cols-[auto_minmax(7rem,1fr)_5.5rem_8.5rem] md:grid-cols-[auto_minmax(9rem,1.4fr)_7rem_8.5rem_minmax(5rem,1fr)_8rem_minmax(6rem,1fr)] items-center gap-x-3";
+  "grid grid-cols-[auto_minmax(0,1fr)_4.5rem_2rem] md:grid-cols-[auto_minmax(9rem,1.4fr)_7rem_8.5rem_minmax(5rem,1fr)_8rem_minmax(6rem,1fr)] items-center gap-x-2 md:gap-x-3";
 
 type Props = {
   nodes: GraphNode[];
@@ -87,7 +87,7 @@ export function ChainList({ nodes, selected, onSelect, backups, past }: Props) {
         >
           <span role="presentation" style={{ width: gutterWidth(lanes.laneCount) }} />
           {COLUMNS.map((column, index) => (
-            <span key={column} role="columnheader" className={index > 2 ? "max-md:sr-only" : undefined}>
+            <span key={column} role="columnheader" className={index > 1 ? "max-md:sr-only" : undefined}>
               {column}
             </span>
           ))}
@@ -140,7 +140,12 @@ export function ChainList({ nodes, selected, onSelect, backups, past }: Props) {
                   <Moment at={node.createdAt} />
                 </span>
                 <span role="gridcell" className={cx("truncate", past && "hatched")}>
-                  <MatchMark match={node.match} past={past} />
+                  <span className="max-md:hidden">
+                    <MatchMark match={node.match} past={past} />
+                  </span>
+                  <span className="md:hidden">
+                    <MatchMark match={node.match} past={past} bare />
+                  </span>
                 </span>
                 <span role="gridcell" className="truncate font-mono text-xs text-ink-2 max-md:sr-only">
                   {node.disks.join(" ")}

@@ -81,14 +81,16 @@ function CountCard(props: {
       title={word.hint}
       onClick={() => props.onToggle(!props.isOn)}
       className={cx(
-        "flex min-w-0 flex-1 flex-col items-start rounded-md border px-2 py-1.5 text-left transition-colors hover:bg-hover",
+        "flex min-h-8 min-w-0 flex-1 items-center gap-2 rounded-md border px-2 text-left transition-colors hover:bg-hover sm:flex-col sm:items-start sm:gap-0 sm:py-1.5",
         props.isOn ? "border-line-strong bg-hover" : "border-transparent",
       )}
     >
       {props.count === null ? (
         <Skeleton className="my-1 h-5 w-8" />
       ) : (
-        <span className={cx("text-xl font-semibold tracking-tight", props.count === 0 && "text-ink-3")}>
+        <span
+          className={cx("font-semibold tracking-tight max-sm:min-w-6 sm:text-xl", props.count === 0 && "text-ink-3")}
+        >
           {formatCount(props.count)}
         </span>
       )}

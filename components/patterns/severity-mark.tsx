@@ -36,10 +36,10 @@ export function KindChip({ kind, severity, count }: { kind: FindingKind; severit
   return (
     <span
       title={KIND_TITLES[kind]}
-      className="inline-flex h-6 items-center gap-1 rounded-sm border border-line bg-surface px-1.5 font-mono text-xs whitespace-nowrap text-ink-2"
+      className="inline-flex h-6 min-w-0 items-center gap-1 rounded-sm border border-line bg-surface px-1.5 font-mono text-xs whitespace-nowrap text-ink-2"
     >
       <SeverityMark severity={severity} bare />
-      {kind}
+      <span className="truncate">{kind}</span>
       {count > 1 && <span className="text-ink-3">×{count}</span>}
     </span>
   );

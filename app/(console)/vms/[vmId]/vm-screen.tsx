@@ -191,7 +191,7 @@ function ChainScreen({ chain, failure, onRetry }: { chain: Chain; failure: strin
           </section>
           <aside
             aria-label="Findings and next backup"
-            className="scroll-thin min-w-0 space-y-3 xl:sticky xl:top-16 xl:max-h-[calc(100dvh-5rem)] xl:overflow-y-auto"
+            className="scroll-thin min-w-0 space-y-3 xl:sticky xl:top-16 xl:max-h-[max(24rem,calc(100dvh-12.5rem))] xl:overflow-y-auto"
           >
             {url.cp && columnOf.has(url.cp) && (
               <CheckpointDetail

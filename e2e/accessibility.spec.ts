@@ -1,0 +1,109 @@
+import AxeBuilder from "@axe-core/playwright";
+import { expect, type Page, test } from "@playwright/test";
+import { openVm, signIn } from "./sign-in.ts";
+
+// axe looks at every node of the page; several pages in one test take their time on a busy machine.
+test.setTimeout(180_000);
+
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+async function expectNoViolation(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`)).toEqual([]);
+}
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test.describe(`in ${colorScheme}`, () => {
+    test.use({ colorScheme });
+
+    test("the pages before sign-in have no accessibility violation", async ({ page }) => {
+      for (const path of ["/sign-in", "/setup", "/setup?token=not-a-token"]) {
+        await page.goto(path);
+        await expectNoViolation(page);
+      }
+    });
+
+    test("every list has no accessibility violation", async ({ page }) => {
+      await signIn(page);
+      for (const { path, title } of [
+        { path: "/vms", title: "VMs" },
+        { path: "/vms?q=no-such-vm", title: "VMs" },
+        { path: "/hosts", title: "Hosts" },
+        { path: "/jobs", title: "Jobs" },
+        { path: "/audit", title: "Audit" },
+        { path: "/vms/00000000-0000-4000-8000-00000000ffff", title: "There is nothing at this address" },
+      ]) {
+        await page.goto(path);
+        await expect(page.getByRole("heading", { level: 1, name: title })).toBeVisible();
+        await expectNoViolation(page);
+      }
+    });
+
+    for (const view of ["map", "list", "matrix", "extents"]) {
+      test(`a VM's ${view} has no accessibility violation, also with a finding open`, async ({ page }) => {
+        await signIn(page);
+        await openVm(page, "ldap-02", `view=${view}`);
+        await expect(page.locator(`[data-view="${view}"]`)).toBeVisible();
+        await page.locator("[data-finding] button").first().click();
+        await expect(page.getByText("What would put it right")).toBeVisible();
+        await expectNoViolation(page);
+      });
+    }
+
+    test("palette, help and menus have no accessibility violation", async ({ page }) => {
+      await signIn(page);
+      await page.keyboard.press("Control+k");
+      await expect(page.getByPlaceholder("What do you want to do?")).toBeFocused();
+      await expectNoViolation(page);
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("?");
+      await expect(page.getByRole("dialog", { name: "Keyboard" })).toBeVisible();
+      await expectNoViolation(page);
+      await page.keyboard.press("Escape");
+      await page.getByRole("button", { name: "Theme" }).click();
+      await expect(page.getByRole("menuitemradio", { name: "Dark" })).toBeVisible();
+      await expectNoViolation(page);
+    });
+  });
+}
+
+test("at 320 px nothing has to be scrolled sideways", async ({ page }) => {
+  await page.setViewportSize({ width: 320, height: 720 });
+  await signIn(page);
+  for (const path of ["/vms", "/hosts", "/jobs", "/audit"]) {
+    await page.goto(path);
+    await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+  }
+  for (const view of ["map", "list", "matrix", "extents"]) {
+    await openVm(page, "ldap-02", `view=${view}`);
+    await expect(page.locator(`[data-view="${view}"]`)).toBeVisible();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+  }
+});
+
+test("every pointer target on the fleet and a VM is at least 24 px in both directions", async ({ page }) => {
+  await signIn(page);
+  const small = () =>
+    page.evaluate(() =>
+      [...document.querySelectorAll<HTMLElement>("button, a[href], select, input, summary")]
+        .filter((element) => element.offsetParent !== null && !element.closest(".sr-only, .react-flow__attribution"))
+        .map((element) => ({ element, box: (element.closest("label") ?? element).getBoundingClientRect() }))
+        .filter(({ element, box }) => box.width > 1 && (box.width < 24 || box.height < 24) && !isInline(element))
+        .map(({ element, box }) => `${element.outerHTML.slice(0, 90)} ${box.width}×${box.height}`),
+    );
+  await page.addInitScript(() => {
+    // Links inside a sentence are exempt (WCAG 2.5.8), the row link covers its whole row.
+    Object.assign(window, {
+      isInline: (element: HTMLElement) =>
+        element.matches("[data-row-link]") || element.closest("p, nav ol, td") !== null,
+    });
+  });
+  await page.goto("/vms");
+  await expect(page.getByRole("table", { name: "VMs" })).toBeVisible();
+  expect(await small()).toEqual([]);
+  await openVm(page, "ldap-02", "view=list");
+  expect(await small()).toEqual([]);
+});
+
+declare function isInline(element: HTMLElement): boolean;

@@ -1,0 +1,162 @@
+import { gzipSync } from "node:zlib";
+import { expect, type Page, test } from "@playwright/test";
+import { openVm, signIn, vmIdOf } from "./sign-in.ts";
+
+const ROUTE_JS_KIB = 200;
+const CHECKPOINTS = 2000;
+const VMS = 10_000;
+
+/** Gzipped KiB of all scripts that a path loads until it is idle. */
+async function scriptsOf(page: Page, path: string): Promise<number> {
+  const bodies: Promise<number>[] = [];
+  page.on("response", (response) => {
+    if (/\.js($|\?)/.test(response.url())) bodies.push(response.body().then((body) => gzipSync(body).length));
+  });
+  await page.goto(path);
+  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+  await page.waitForLoadState("networkidle").catch(() => undefined);
+  page.removeAllListeners("response");
+  return (await Promise.all(bodies)).reduce((sum, size) => sum + size, 0) / 1024;
+}
+
+/** Serves a long chain in place of the VM's own, with one broken bitmap and one checkpoint that libvirt lacks. */
+async function lengthenChain(page: Page): Promise<void> {
+  await page.route("**/api/v1/vms/*/observe", async (route) => {
+    const answer = await route.fetch();
+    const chain = await answer.json();
+    const disk = { ...chain.host.disks[0], bitmaps: [] as object[] };
+    const id = (index: number) => `cp-${String(index).padStart(5, "0")}`;
+    const rows = Array.from({ length: CHECKPOINTS }, (_, index) => ({
+      id: id(index),
+      parentId: index === 0 ? null : id(index - 1),
+      createdAt: new Date(Date.UTC(2025, 0, 1) + index * 3_600_000).toISOString(),
+    }));
+    chain.record.checkpoints = rows.map((row) => ({
+      ...row,
+      state: "active",
+      disks: [disk.target],
+      origin: "driftline",
+      backup: "finished",
+    }));
+    chain.host.checkpoints = rows
+      .filter(({ id: name }) => name !== id(700))
+      .map((row) => ({ ...row, disks: [{ target: disk.target, bitmap: row.id }] }));
+    disk.bitmaps = rows.map((row, index) => ({
+      name: row.id,
+      state: index === 1500 ? "inconsistent" : "recording",
+      dirtyBytes: (CHECKPOINTS - index) * 65_536,
+      granularity: 65_536,
+      layer: disk.source,
+    }));
+    chain.host.disks = [disk];
+    await route.fulfill({ response: answer, json: chain });
+  });
+}
+
+test("no route loads more than 200 KiB of script, and the map comes only with its view", async ({ page }) => {
+  await signIn(page);
+  const id = await vmIdOf(page, "billing-db");
+  const sizes: Record<string, number> = {};
+  for (const path of ["/vms", `/vms/${id}?view=list`, "/hosts", "/jobs", "/audit"])
+    sizes[path.replace(id, "…")] = Math.round(await scriptsOf(page, path));
+  console.log("JS, KiB gzip:", JSON.stringify(sizes));
+  for (const size of Object.values(sizes)) expect(size).toBeLessThanOrEqual(ROUTE_JS_KIB);
+});
+
+test("a chain of 2,000 checkpoints is drawn within a second of its data, list, map and matrix stay small", async ({
+  page,
+}) => {
+  await signIn(page);
+  await openVm(page, "billing-db", "view=list");
+  await lengthenChain(page);
+  await page.evaluate(() => {
+    const original = Response.prototype.text;
+    Response.prototype.text = async function read() {
+      const text = await original.call(this);
+      if (this.url.endsWith("/observe")) performance.mark("data");
+      return text;
+    };
+    new MutationObserver(() => {
+      if (document.querySelector('[data-checkpoint="cp-01999"]') && performance.getEntriesByName("drawn").length === 0)
+        requestAnimationFrame(() => performance.mark("drawn"));
+    }).observe(document.body, { childList: true, subtree: true });
+  });
+  await page.getByRole("button", { name: "Observe now" }).click();
+  await expect(page.locator('[data-checkpoint="cp-01999"]').first()).toBeVisible();
+  const firstPaintMs = await page.evaluate(() => {
+    const [data] = performance.getEntriesByName("data");
+    const [drawn] = performance.getEntriesByName("drawn");
+    return data && drawn ? drawn.startTime - data.startTime : Number.NaN;
+  });
+  console.log("2,000 checkpoints, data to paint, ms:", Math.round(firstPaintMs));
+  expect(firstPaintMs).toBeLessThan(1000);
+  expect(await page.locator('[role="treegrid"] [role="row"]').count()).toBeLessThanOrEqual(60);
+
+  await page.getByRole("radio", { name: "Map" }).check({ force: true });
+  await expect(page.locator("[data-fold]").first()).toBeVisible();
+  await page.locator("[data-fold]").first().click();
+  for (let step = 0; step < 8; step++) await page.getByRole("button", { name: /zoom out/i }).click({ force: true });
+  expect(await page.locator(".react-flow__node").count()).toBeLessThanOrEqual(250);
+
+  await page.getByRole("radio", { name: "Bitmaps" }).check({ force: true });
+  await expect(page.locator('[role="gridcell"]').first()).toBeVisible();
+  expect(await page.locator('[role="gridcell"]').count()).toBeLessThanOrEqual(250);
+});
+
+test("panning an unfolded map of 2,000 checkpoints holds 50 frames a second", async ({ page }) => {
+  await signIn(page);
+  await openVm(page, "billing-db", "view=map");
+  await lengthenChain(page);
+  await page.getByRole("button", { name: "Observe now" }).click();
+  await page.locator("[data-fold]").first().click();
+  const box = await page.locator(".react-flow").boundingBox();
+  if (!box) throw new Error("the map is not there");
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.evaluate(() => {
+    const frames: number[] = [];
+    const tick = (at: number) => {
+      frames.push(at);
+      requestAnimationFrame(tick);
+    };
+    requestAnimationFrame(tick);
+    Object.assign(window, { frames });
+  });
+  for (let step = 0; step < 90; step++) await page.mouse.wheel(0, 60);
+  const fps = await page.evaluate(() => {
+    const { frames } = window as unknown as { frames: number[] };
+    const first = frames[0] ?? 0;
+    const last = frames.at(-1) ?? 0;
+    return ((frames.length - 1) * 1000) / (last - first);
+  });
+  console.log("pan, frames a second:", fps.toFixed(1));
+  expect(fps).toBeGreaterThanOrEqual(50);
+});
+
+test("a fleet of 10,000 VMs never mounts more than 60 rows", async ({ page }) => {
+  await signIn(page);
+  await page.route("**/api/v1/vms?*", async (route) => {
+    const url = new URL(route.request().url());
+    const from = Number(url.searchParams.get("cursor") ?? 0);
+    const limit = Number(url.searchParams.get("limit"));
+    url.searchParams.delete("cursor");
+    url.searchParams.delete("q");
+    const answer = await route.fetch({ url: url.href });
+    const body = await answer.json();
+    const [row] = body.items;
+    const items = Array.from({ length: Math.min(limit, VMS - from) }, (_, index) => ({
+      ...row,
+      id: `00000000-0000-4000-8000-${String(from + index).padStart(12, "0")}`,
+      name: `fleet-${String(from + index).padStart(5, "0")}`,
+    }));
+    const next = from + limit < VMS ? String(from + limit) : null;
+    await route.fulfill({ response: answer, json: { ...body, items, nextCursor: next, total: VMS } });
+  });
+  await page.getByRole("searchbox").fill("fleet");
+  await expect(page.locator("[data-row-link]").first()).toHaveText("fleet-00000");
+  await expect(page.getByRole("table", { name: "VMs" })).toHaveAttribute("aria-rowcount", String(VMS + 1));
+  for (let step = 0; step < 12; step++) {
+    await page.mouse.wheel(0, 4000);
+    await expect(page.locator("[data-row-link]").first()).toBeVisible();
+    expect(await page.locator("[data-index]").count()).toBeLessThanOrEqual(60);
+  }
+});

@@ -1,0 +1,119 @@
+import { expect, test } from "@playwright/test";
+import { openVm, signIn } from "./sign-in.ts";
+
+test.use({ permissions: ["clipboard-read", "clipboard-write"] });
+test.beforeEach(async ({ page }) => signIn(page));
+
+test("map, list and matrix show the same checkpoints and share one selection", async ({ page }) => {
+  await openVm(page, "ldap-02", "view=list");
+  const rows = page.locator('[data-view="list"] [data-checkpoint]');
+  const ids = await rows.evaluateAll((all) => all.map((row) => row.getAttribute("data-checkpoint")));
+  expect(ids.length).toBeGreaterThan(1);
+  await rows.nth(1).click();
+  await expect(page).toHaveURL(new RegExp(`cp=${ids[1]}`));
+  await page.getByRole("radio", { name: "Map" }).check({ force: true });
+  await expect(page.locator(`[data-view="map"] [data-checkpoint="${ids[1]}"]`)).toHaveAttribute("aria-pressed", "true");
+  await page.getByRole("radio", { name: "Bitmaps" }).check({ force: true });
+  await expect(page.getByRole("columnheader", { name: ids[1] ?? "" })).toBeVisible();
+  await expect(page.locator(`[data-detail="${ids[1]}"]`)).toBeVisible();
+});
+
+test("a missing bitmap is told by each witness, and its remedy stays visible and says why it cannot act", async ({
+  page,
+}) => {
+  await openVm(page, "ldap-02", "view=matrix");
+  const finding = page.locator('[data-kind="bitmap.missing"]').first();
+  await finding.getByRole("button").first().click();
+  await expect(finding.getByText("Record", { exact: true })).toBeVisible();
+  await expect(finding.getByText("libvirt", { exact: true })).toBeVisible();
+  await expect(finding.getByText("Disk", { exact: true })).toBeVisible();
+  const heal = finding.getByRole("button", { name: "Heal" });
+  await expect(heal).toHaveAttribute("aria-disabled", "true");
+  await expect(heal).toHaveAttribute("aria-description", /not part of this version/);
+  await expect(page.locator('[role="gridcell"][data-state="missing"]').first()).toBeVisible();
+});
+
+test("n walks through the findings, c copies the open one as text, Escape backs out", async ({ page }) => {
+  await openVm(page, "ldap-02", "view=list");
+  await page.keyboard.press("n");
+  await expect(page).toHaveURL(/finding=/);
+  await page.keyboard.press("c");
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toMatch(/^\[\w+\] .+\nVM: +ldap-02/);
+  await page.keyboard.press("Escape");
+  await expect(page).not.toHaveURL(/finding=/);
+});
+
+test("the overlay o shows the record alone, the host alone and both", async ({ page }) => {
+  await openVm(page, "crm-app", "view=list");
+  const rows = page.locator('[data-view="list"] [data-checkpoint]');
+  const both = await rows.count();
+  await expect(rows.first()).toHaveAttribute("data-match", "record-only");
+  await page.keyboard.press("o");
+  await expect(page).toHaveURL(/overlay=record/);
+  await expect(rows).toHaveCount(both);
+  await page.keyboard.press("o");
+  await expect(page).toHaveURL(/overlay=host/);
+  await expect(page.getByRole("heading", { name: "No checkpoint yet" })).toBeVisible();
+});
+
+test("the arrow keys of the map move between checkpoints and nothing in it can be dragged or deleted", async ({
+  page,
+}) => {
+  await openVm(page, "billing-db", "view=map");
+  const map = page.getByRole("group", { name: /Map of checkpoints/ });
+  await map.focus();
+  await page.keyboard.press("ArrowDown");
+  const first = page.locator('[data-view="map"] [aria-pressed="true"]');
+  await expect(first).toBeFocused();
+  const id = await first.getAttribute("data-checkpoint");
+  await page.keyboard.press("ArrowDown");
+  await expect(page.locator('[data-view="map"] [aria-pressed="true"]')).not.toHaveAttribute(
+    "data-checkpoint",
+    id ?? "",
+  );
+  const nodes = await page.locator(".react-flow__node").count();
+  await page.keyboard.press("Delete");
+  await page.keyboard.press("Backspace");
+  await expect(page.locator(".react-flow__node")).toHaveCount(nodes);
+  await expect(page.locator(".react-flow__node.draggable")).toHaveCount(0);
+});
+
+test("observe now reads the host and says so; validate answers over the complete set", async ({ page }) => {
+  await openVm(page, "billing-db", "view=list");
+  await page.getByRole("button", { name: "Observe now" }).click();
+  await expect(page.getByTestId("live-region")).toHaveText(/The host was read/);
+  await page.getByRole("button", { name: "Validate" }).click();
+  await expect(page.getByText("The complete set is valid.")).toBeVisible();
+  await openVm(page, "ldap-02", "view=list");
+  await page.getByRole("button", { name: "Validate" }).click();
+  await expect(page.getByText(/The complete set is not valid/)).toBeVisible();
+});
+
+test("dirty extents are read only when asked for, as a strip, as numbers and as an equal table", async ({ page }) => {
+  await openVm(page, "billing-db", "view=list");
+  await page.locator('[data-view="list"] [data-checkpoint]').first().click();
+  await page
+    .getByRole("button", { name: /Extents on/ })
+    .first()
+    .click();
+  await expect(page.getByText("Not read yet")).toBeVisible();
+  await page.getByRole("button", { name: "Read extents" }).click();
+  await expect(page.getByText(/dirty of .+, next incremental about/)).toBeVisible({ timeout: 20_000 });
+  const strip = page.getByRole("group", { name: /Dirty ranges of/ });
+  const whole = await strip.getAttribute("aria-label");
+  await strip.focus();
+  await page.keyboard.press("+");
+  await expect(strip).not.toHaveAttribute("aria-label", whole ?? "");
+  await page.keyboard.press("0");
+  await expect(strip).toHaveAttribute("aria-label", whole ?? "");
+  await page.getByText(/As a table/).click();
+  await expect(page.getByRole("columnheader", { name: "Share" })).toBeVisible();
+});
+
+test("an image that somebody holds is cannot tell with the host's own words, never an empty disk", async ({ page }) => {
+  await openVm(page, "git-mirror", "view=matrix");
+  await expect(page.getByText(/The bitmaps of .+ could not be read/)).toBeVisible();
+  await expect(page.getByText("image-locked")).toBeVisible();
+  await expect(page.locator('[role="gridcell"][data-state="cannot-tell"]').first()).toBeVisible();
+  await expect(page.locator('[role="gridcell"][data-state="missing"]')).toHaveCount(0);
+});

@@ -1,0 +1,79 @@
+import { expect, test } from "@playwright/test";
+import { signIn, vmIdOf } from "./sign-in.ts";
+
+test.beforeEach(async ({ page }) => signIn(page));
+
+test("the fleet shows each VM with its three axes and its findings as the API gives them", async ({ page }) => {
+  const row = page.getByRole("row").filter({ hasText: "ldap-02" });
+  await expect(row.locator('[data-axis="agreement"]')).toHaveAttribute("data-value", "differs");
+  await expect(row.locator('[data-axis="agreement"]')).toHaveText(/Differs/);
+  await expect(row.getByText("bitmap.missing")).toBeVisible();
+  await expect(row.locator('[data-axis="freshness"]')).toHaveAttribute("data-value", /fresh|ageing/);
+});
+
+test("a count card filters, stands in the address, survives a reload and is taken back by pressing it again", async ({
+  page,
+}) => {
+  const card = page.getByRole("group", { name: "Agreement" }).getByRole("button", { name: /Differs/ });
+  const count = Number(await card.locator("span").first().textContent());
+  expect(count).toBeGreaterThan(0);
+  await card.click();
+  await expect(page).toHaveURL(/agreement=differs/);
+  await expect(page.getByRole("table", { name: "VMs" }).locator("[data-index]")).toHaveCount(count);
+  await page.reload();
+  await expect(card).toHaveAttribute("aria-pressed", "true");
+  await expect(page.getByRole("table", { name: "VMs" }).locator("[data-index]")).toHaveCount(count);
+  await card.click();
+  await expect(page).not.toHaveURL(/agreement=/);
+});
+
+test("slash goes to the filter, typing filters on the server, an empty result says why and offers the way back", async ({
+  page,
+}) => {
+  await page.keyboard.press("/");
+  const filter = page.getByRole("searchbox");
+  await expect(filter).toBeFocused();
+  await filter.fill("erp");
+  await expect(page).toHaveURL(/q=erp/);
+  await expect(page.locator("[data-row-link]")).toHaveText(["erp-db"]);
+  await filter.fill("nothing-like-this");
+  await expect(page.getByRole("heading", { name: "No VM matches" })).toBeVisible();
+  await page.getByRole("button", { name: "Clear filters" }).last().click();
+  await expect(page.locator("[data-row-link]").first()).toBeVisible();
+});
+
+test("j and k move over the rows and Enter opens the VM", async ({ page }) => {
+  await expect(page.locator("[data-row-link]").first()).toBeVisible();
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  await page.keyboard.press("k");
+  const focused = page.locator("[data-row-link]:focus");
+  await expect(focused).toHaveCount(1);
+  const name = (await focused.textContent()) ?? "";
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1, name })).toBeVisible();
+});
+
+test("a sort order stands in the address and orders the rows on the server", async ({ page }) => {
+  await page.getByRole("combobox", { name: "Order" }).selectOption("-name");
+  await expect(page).toHaveURL(/sort=-name/);
+  await expect
+    .poll(async () => {
+      const names = await page.locator("[data-row-link]").allTextContents();
+      return names.length > 1 && JSON.stringify(names) === JSON.stringify(names.toSorted().reverse());
+    })
+    .toBe(true);
+});
+
+test("a VM that changes on its host changes in the list without a reload", async ({ page }) => {
+  const id = await vmIdOf(page, "billing-db");
+  const row = page.getByRole("row").filter({ hasText: "billing-db" });
+  await expect(page.locator("[data-live]")).toHaveAttribute("data-live", "connected");
+  const before = await row.locator("time").first().getAttribute("datetime");
+  const answer = await page.request.post(`/api/v1/vms/${id}/observe`, {
+    headers: { origin: new URL(page.url()).origin },
+    data: {},
+  });
+  expect(answer.status()).toBe(200);
+  await expect.poll(() => row.locator("time").first().getAttribute("datetime")).not.toBe(before);
+});

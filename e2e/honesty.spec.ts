@@ -1,0 +1,144 @@
+import { expect, type Page, test } from "@playwright/test";
+import { openVm, signIn, signInByForm, vmIdOf } from "./sign-in.ts";
+
+/** What is on screen and coloured as good. */
+const green = (page: Page) => page.locator('main [data-tone="ok"]');
+
+/** Answers the chain of a VM as the server gave it, changed as if time had passed or the host had gone. */
+async function changeChain(page: Page, change: (chain: Record<string, unknown>) => void): Promise<void> {
+  await page.route("**/api/v1/vms/*/observe", async (route) => {
+    const answer = await route.fetch();
+    const chain = (await answer.json()) as Record<string, unknown>;
+    change(chain);
+    await route.fulfill({ response: answer, json: chain });
+  });
+  await page.getByRole("button", { name: "Observe now" }).click();
+}
+
+test.beforeEach(async ({ page }) => signIn(page));
+
+test("an offline host shows no green, keeps the last known value hatched, and gives the typed error", async ({
+  page,
+}) => {
+  await openVm(page, "billing-db", "view=list");
+  await changeChain(page, (chain) => {
+    chain.freshness = "offline";
+    Object.assign(chain.host as object, {
+      status: "failed",
+      error: {
+        code: "agent-unreachable",
+        message: "The agent does not answer.",
+        hostMessage: "connect ECONNREFUSED 10.0.0.9:7411",
+        retryable: true,
+      },
+    });
+  });
+  await expect(page.getByText("connect ECONNREFUSED 10.0.0.9:7411")).toBeVisible();
+  await expect(page.locator('[data-axis="agreement"]')).toHaveText(/Cannot tell/);
+  await expect(page.locator('[data-axis="agreement"]')).toHaveText(/was agrees/);
+  await expect(page.locator('[data-axis="agreement"]')).toHaveClass(/hatched/);
+  await expect(green(page)).toHaveCount(0);
+  await expect(page.locator('main [class*="text-ok"]')).toHaveCount(0);
+});
+
+test("a list that could not be read is cannot tell, not an empty host", async ({ page }) => {
+  await openVm(page, "billing-db", "view=list");
+  await changeChain(page, (chain) => {
+    chain.agreement = "unknown";
+    Object.assign(chain.host as object, { checkpoints: null });
+  });
+  await expect(page.getByText(/does not mean that there are none/)).toBeVisible();
+  await expect(page.locator('[data-view="list"] [data-match="unknown"]').first()).toBeVisible();
+  await expect(page.locator('[data-view="list"] [data-match="record-only"]')).toHaveCount(0);
+});
+
+test("a failed read says code and trace id, offers retry and copy, and recovers", async ({ page }) => {
+  await page.goto("/vms");
+  let isBroken = true;
+  await page.route("**/api/v1/vms?*", (route) =>
+    isBroken
+      ? route.fulfill({
+          status: 500,
+          contentType: "application/problem+json",
+          json: {
+            type: "urn:driftline:problem:internal",
+            title: "Something failed on our side",
+            status: 500,
+            code: "internal",
+            detail: "The database did not answer.",
+            retryable: true,
+            subject: null,
+            traceId: "trace-for-support",
+          },
+        })
+      : route.continue(),
+  );
+  await page.getByRole("searchbox").fill("mail");
+  const alert = page.getByRole("alert").filter({ hasText: "The fleet cannot be shown" });
+  await expect(alert).toContainText("trace-for-support", { timeout: 20_000 });
+  await expect(alert).toContainText("internal");
+  await expect(alert.getByRole("button", { name: "Copy" })).toBeVisible();
+  isBroken = false;
+  await alert.getByRole("button", { name: "Try again" }).click();
+  await expect(page.locator("[data-row-link]")).toHaveText(["mail-01"]);
+});
+
+test("a browser without network says so in words and comes back by itself", async ({ page, context }) => {
+  await expect(page.locator("[data-live]")).toHaveAttribute("data-live", "connected");
+  await context.setOffline(true);
+  await expect(page.locator("[data-live]")).toHaveText("Offline");
+  await expect(page.getByTestId("live-region")).toHaveText(/no network/);
+  await context.setOffline(false);
+  await expect(page.locator("[data-live]")).toHaveAttribute("data-live", "connected");
+});
+
+test("nobody sees a page without signing in, and sign-in never leads to another site", async ({ browser, page }) => {
+  const id = await vmIdOf(page, "billing-db");
+  const stranger = await (await browser.newContext({ baseURL: new URL(page.url()).origin })).newPage();
+  await stranger.goto(`/vms/${id}?view=matrix`);
+  await expect(stranger).toHaveURL(/\/sign-in\?next=/);
+  await signInByForm(stranger, "https://evil.example/vms");
+  await expect(stranger).toHaveURL(/^http:\/\/[^/]+\/vms$/);
+  await stranger.getByRole("button", { name: "Account" }).click();
+  await stranger.getByRole("menuitem", { name: "Sign out" }).click();
+  await expect(stranger).toHaveURL(/\/sign-in$/);
+  await stranger.goto("/vms");
+  await expect(stranger).toHaveURL(/\/sign-in/);
+  await stranger.context().close();
+});
+
+test("a wrong password is refused in words and what was typed stays", async ({ browser, page }) => {
+  const stranger = await (await browser.newContext({ baseURL: new URL(page.url()).origin })).newPage();
+  await stranger.goto("/sign-in");
+  await stranger.getByLabel("E-mail").fill("somebody@example.net");
+  await stranger.getByLabel("Password").fill("not the password");
+  await stranger.getByRole("button", { name: "Sign in" }).click();
+  await expect(stranger.getByRole("alert").filter({ hasText: /wrong/ })).toBeFocused();
+  await expect(stranger.getByLabel("E-mail")).toHaveValue("somebody@example.net");
+  await stranger.context().close();
+});
+
+test("every page runs under a policy without inline script, and nothing on it is refused by that policy", async ({
+  page,
+}) => {
+  const refused: string[] = [];
+  page.on("console", (message) => {
+    if (/Content Security Policy/i.test(message.text())) refused.push(message.text());
+  });
+  for (const path of ["/vms", "/hosts", "/jobs", "/audit"]) {
+    const policy = (await page.goto(path))?.headers()["content-security-policy"] ?? "";
+    expect(policy).toMatch(/script-src 'self' 'nonce-[^']+' 'strict-dynamic';/);
+    expect(policy).toContain("frame-ancestors 'none'");
+    await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+  }
+  await openVm(page, "billing-db", "view=map");
+  await expect(page.locator('[data-view="map"] [data-checkpoint]').first()).toBeVisible();
+  expect(refused).toEqual([]);
+});
+
+test("a chosen theme is there from the first byte", async ({ page }) => {
+  await page.getByRole("button", { name: "Theme" }).click();
+  await page.getByRole("menuitemradio", { name: "Dark" }).click();
+  const html = await (await page.request.get("/vms")).text();
+  expect(html).toContain('data-theme="dark"');
+});
