@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -124,4 +124,5 @@ test("a directory that holds somebody else's files is refused and left as it is"
   await expect(openLab({ dir, hosts: ["alpha"] })).rejects.toThrow(/not touched/);
   expect(readFileSync(join(dir, "thesis.txt"), "utf8")).toBe("do not lose");
   expect(readFileSync(join(dir, "disks", "photo.raw"), "utf8")).toBe("nor this");
+  rmSync(dir, { recursive: true });
 });
