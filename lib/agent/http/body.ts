@@ -7,15 +7,21 @@ import { invalidInput } from "./problems.ts";
 const tooLarge = (): ProblemError =>
   new ProblemError("too_large", `A request's body has at most ${LIMITS.bodyBytes} bytes.`);
 
+/** So much more is read and thrown away: a client that is cut off while it sends never reads its answer. */
+const DRAIN_BYTES = 4 * LIMITS.bodyBytes;
+
 async function readText(request: IncomingMessage): Promise<string> {
-  if (Number(request.headers["content-length"] ?? 0) > LIMITS.bodyBytes) throw tooLarge();
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {
     size += (chunk as Buffer).length;
-    if (size > LIMITS.bodyBytes) throw tooLarge();
-    chunks.push(chunk as Buffer);
+    if (size <= LIMITS.bodyBytes) chunks.push(chunk as Buffer);
+    else {
+      chunks.length = 0;
+      if (size > DRAIN_BYTES) throw tooLarge();
+    }
   }
+  if (size > LIMITS.bodyBytes) throw tooLarge();
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
   } catch {

@@ -14,7 +14,7 @@ const uri = process.argv[2] ?? "";
 const send = (reply: CallReply): void => {
   process.send?.(reply);
 };
-const connection = new Connection(uri, (phase) => send({ type: phase }));
+const connection = new Connection(uri, Number(process.argv[3]), (phase) => send({ type: phase }));
 const runtimeIds = new RuntimeIds(uri);
 const reader = { connection, runtimeIds };
 

@@ -39,7 +39,7 @@ export class CallProcess {
   isRetired = false;
 
   constructor(uri: string, onExit: (process: CallProcess) => void) {
-    this.#child = fork(new URL("./call-child.ts", import.meta.url), [uri], {
+    this.#child = fork(new URL("./call-child.ts", import.meta.url), [uri, String(process.pid)], {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
       execArgv: [],
     });

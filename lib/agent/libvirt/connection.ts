@@ -18,19 +18,21 @@ export class OpenFailure extends HostFailure {}
 
 export class Connection {
   readonly #uri: string;
+  readonly #parentPid: number;
   readonly #onPhase: (phase: "opening" | "opened") => void;
   #lib: Libvirt | null = null;
   #handle: Ptr = null;
 
-  constructor(uri: string, onPhase: (phase: "opening" | "opened") => void) {
+  constructor(uri: string, parentPid: number, onPhase: (phase: "opening" | "opened") => void) {
     this.#uri = uri;
+    this.#parentPid = parentPid;
     this.#onPhase = onPhase;
   }
 
   get lib(): Libvirt {
     if (this.#lib === null) {
       try {
-        this.#lib = loadLibvirt();
+        this.#lib = loadLibvirt(this.#parentPid);
       } catch (thrown) {
         const words = thrown instanceof Error ? thrown.message : String(thrown);
         throw new OpenFailure(observeError("tool-missing", "libvirt's client library cannot be loaded.", words));

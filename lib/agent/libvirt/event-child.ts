@@ -113,7 +113,7 @@ async function connect(lv: Libvirt): Promise<Ptr> {
 }
 
 async function run(): Promise<never> {
-  const lv = loadLibvirt();
+  const lv = loadLibvirt(Number(process.argv[3]));
   lv.eventRegisterDefaultImpl();
   // Bounds the blocking of the loop, so that messages get through.
   lv.eventAddTimeout(250, lv.noop, null, null);

@@ -56,7 +56,7 @@ export class EventSource {
   }
 
   #spawn(): void {
-    const child = fork(new URL("./event-child.ts", import.meta.url), [this.#uri], {
+    const child = fork(new URL("./event-child.ts", import.meta.url), [this.#uri, String(process.pid)], {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
       execArgv: [],
     });

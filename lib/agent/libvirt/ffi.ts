@@ -49,8 +49,11 @@ export const CloseCallback = koffi.proto("CloseCallback", "void", [P, I, P]);
 
 type Callback = bigint | null;
 
-/** Loads both libraries; throws when libvirt is not installed. */
-export function loadLibvirt() {
+/**
+ * Loads both libraries; throws when libvirt is not installed. From here on the process dies with its parent.
+ * @param parentPid the process that made this one
+ */
+export function loadLibvirt(parentPid: number) {
   const lv = koffi.load("libvirt.so.0");
   const lq = koffi.load("libvirt-qemu.so.0");
   const libc = koffi.load("libc.so.6");
@@ -116,6 +119,8 @@ export function loadLibvirt() {
   // The kernel kills this child when its parent dies, also while it is blocked inside a call.
   const prctl = libc.func("prctl", I, [I, "ulong", "ulong", "ulong", "ulong"]) as unknown as (...a: number[]) => number;
   prctl(1 /* PR_SET_PDEATHSIG */, 9, 0, 0, 0);
+  // It may have died before we asked for that.
+  if (process.ppid !== parentPid) process.exit(0);
   return { ...fns, noop };
 }
 export type Libvirt = ReturnType<typeof loadLibvirt>;
