@@ -152,6 +152,7 @@ describe("faults of a real host", () => {
       process.kill(pid ?? 0, "SIGKILL");
       expect(await hung).toBe("cut off");
       await until("its children to be gone", 5_000, () => children.every((child) => !isAlive(Number(child))) || null);
+      await doomed.stop();
     } finally {
       running.resumeProcess();
     }

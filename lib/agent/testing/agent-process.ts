@@ -57,7 +57,7 @@ export class AgentProcess extends AgentClient {
   /** SIGTERM; resolves with the exit code. */
   async stop(): Promise<number | null> {
     const code = await new Promise<number | null>((resolve) => {
-      if (this.child.exitCode !== null) resolve(this.child.exitCode);
+      if (this.child.exitCode !== null || this.child.signalCode !== null) resolve(this.child.exitCode);
       this.child.once("exit", (exit) => resolve(exit));
       this.child.kill("SIGTERM");
     });
