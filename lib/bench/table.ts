@@ -21,3 +21,31 @@ export function benchRow(what: string, run: () => unknown, limitMs: number | nul
     held: limitMs === null ? "" : worstMs <= limitMs ? "yes" : "NO",
   };
 }
+
+/** A row of a table of figures of any unit; `limit` null: nothing was promised. */
+export function figure(what: string, value: number, unit: string, limit: { most: number } | { least: number } | null) {
+  const digits = Math.abs(value) < 10 ? 1 : 0;
+  const shown = limit === null ? "" : "most" in limit ? `≤ ${limit.most}` : `≥ ${limit.least}`;
+  const held = limit === null || ("most" in limit ? value <= limit.most : value >= limit.least);
+  return {
+    what,
+    figure: Number(value.toFixed(digits)),
+    unit,
+    limit: shown,
+    held: limit === null ? "" : held ? "yes" : "NO",
+  };
+}
+export type Figure = ReturnType<typeof figure>;
+
+/** The value below which the share `q` of the samples lies. */
+export function quantile(samples: readonly number[], q: number): number {
+  const sorted = samples.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
+}
+
+/** Milliseconds that `run` took, and what it answered. */
+export async function timed<T>(run: () => Promise<T>): Promise<{ ms: number; value: T }> {
+  const began = performance.now();
+  const value = await run();
+  return { ms: performance.now() - began, value };
+}

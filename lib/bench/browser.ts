@@ -1,0 +1,130 @@
+/** Chromium as the benches drive it: signed in as a person, every route with a cold cache of its own. */
+import { type Browser, type BrowserContext, chromium, type Page } from "@playwright/test";
+import type { Stack } from "#run/stack.ts";
+
+const ARGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const VIEWPORT = { width: 1440, height: 900 };
+const DEADLINE_MS = 60_000;
+
+type Watch = { painted: number | null; longTasksMs: number };
+
+/** Runs in the page before any of its scripts: notes when something that matches was painted for the first time. */
+function watch(selector: string) {
+  const state: Watch = { painted: null, longTasksMs: 0 };
+  Object.assign(window, { benchWatch: state });
+  new PerformanceObserver((list) => {
+    for (const task of list.getEntries()) state.longTasksMs += task.duration;
+  }).observe({ type: "longtask", buffered: true });
+  const look = () => {
+    const found = document.querySelector(selector);
+    if (found === null || found.getClientRects().length === 0) return void requestAnimationFrame(look);
+    // This frame lays it out and paints it; the task after it runs when that is done.
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => {
+      state.painted = performance.now();
+    };
+    channel.port2.postMessage(null);
+  };
+  requestAnimationFrame(look);
+}
+
+export type Load = {
+  /** All in ms since the navigation began. */
+  responseStart: number;
+  responseEnd: number;
+  firstPaint: number;
+  painted: number;
+  htmlBytes: number;
+  htmlWireBytes: number;
+  /** Scripts as they came over the wire, compressed, until nothing more was asked for. */
+  scriptWireBytes: number;
+  scripts: number;
+  /** Tasks over 50 ms until the page was quiet, together. */
+  longTasksMs: number;
+};
+
+export type Person = { page: Page; load: (url: string, selector: string) => Promise<Load>; close: () => Promise<void> };
+export type Visitor = {
+  browser: Browser;
+  /** A person with an empty cache; signed in unless told otherwise. */
+  enter: (options?: { signedOut?: boolean }) => Promise<Person>;
+  close: () => Promise<void>;
+};
+
+/** Waits until no script was asked for during a second. */
+async function untilQuiet(page: Page, count: () => number): Promise<void> {
+  const until = Date.now() + DEADLINE_MS;
+  let [seen, since] = [count(), Date.now()];
+  while (Date.now() - since < 1000 && Date.now() < until) {
+    await page.waitForTimeout(50);
+    if (count() !== seen) [seen, since] = [count(), Date.now()];
+  }
+}
+
+async function enter(context: BrowserContext, url: string): Promise<Person> {
+  const page = await context.newPage();
+  page.setDefaultTimeout(DEADLINE_MS);
+  const load = async (path: string, selector: string): Promise<Load> => {
+    await page.addInitScript(watch, selector);
+    const sizes: Promise<number>[] = [];
+    page.on("requestfinished", (request) => {
+      if (request.resourceType() === "script") sizes.push(request.sizes().then((size) => size.responseBodySize));
+    });
+    await page.goto(`${url}${path}`, { waitUntil: "commit" });
+    await page.waitForFunction(() => (window as unknown as { benchWatch?: Watch }).benchWatch?.painted != null);
+    await untilQuiet(page, () => sizes.length);
+    const timing = await page.evaluate(() => {
+      const [entry] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+      const [paint] = performance.getEntriesByName("first-contentful-paint");
+      const { painted, longTasksMs } = (window as unknown as { benchWatch: Watch }).benchWatch;
+      return {
+        responseStart: entry?.responseStart ?? Number.NaN,
+        responseEnd: entry?.responseEnd ?? Number.NaN,
+        firstPaint: paint?.startTime ?? Number.NaN,
+        painted: painted ?? Number.NaN,
+        longTasksMs,
+        htmlBytes: entry?.decodedBodySize ?? Number.NaN,
+        htmlWireBytes: entry?.encodedBodySize ?? Number.NaN,
+      };
+    });
+    const scripts = await Promise.all(sizes);
+    return { ...timing, scripts: scripts.length, scriptWireBytes: scripts.reduce((sum, one) => sum + one, 0) };
+  };
+  return { page, load, close: () => context.close() };
+}
+
+/** Starts Chromium and signs in once, through the page, as a person does. */
+export async function openBrowser(stack: Stack): Promise<Visitor> {
+  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ARGS });
+  try {
+    const first = await browser.newContext({ viewport: VIEWPORT });
+    const page = await first.newPage();
+    await page.goto(`${stack.url}/sign-in?next=%2Fhosts`);
+    await page.getByLabel("E-mail").fill(stack.email);
+    await page.getByLabel("Password").fill(stack.password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.waitForURL((at) => at.pathname === "/hosts");
+    const storageState = await first.storageState();
+    await first.close();
+    return {
+      browser,
+      enter: async (options = {}) =>
+        enter(
+          await browser.newContext({ viewport: VIEWPORT, ...(options.signedOut ? {} : { storageState }) }),
+          stack.url,
+        ),
+      close: () => browser.close(),
+    };
+  } catch (error) {
+    await browser.close();
+    throw error;
+  }
+}

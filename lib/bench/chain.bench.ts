@@ -1,0 +1,265 @@
+/**
+ * `npm run bench:chain [checkpoints]`: VMs with two thousand checkpoints on two disks, on a simulated host, through the
+ * real agent, engine, database and browser. One agrees (its map folds into a few nodes), the other lost every fourth
+ * bitmap of a disk (500 findings, nothing folds).
+ */
+import { get } from "node:http";
+import { gzipSync } from "node:zlib";
+import type { Page } from "@playwright/test";
+import { SimController } from "#agent/simulated/controller.ts";
+import { fleetVmId } from "#agent/simulated/fleet.ts";
+import { domainsOf } from "#agent/simulated/state.ts";
+import type { Chain } from "#contract/engine.ts";
+import { assignLanes } from "#graph/lanes.ts";
+import { graphNodes } from "#graph/nodes.ts";
+import { connectEngine, waitFor } from "#run/api.ts";
+import { type Load, openBrowser, type Person, type Visitor } from "./browser.ts";
+import { type Flow, watchFlow } from "./frames.ts";
+import { loadNow, openStand, type Stand } from "./stand.ts";
+import { type Figure, figure, quantile, timed } from "./table.ts";
+
+const SEED = 3;
+const ROUNDS = 20;
+const LOADS = 3;
+const PAINT_LIMIT = { most: 1000 };
+const LANES_LIMIT = { most: 50 };
+const NODES_LIMIT = { most: 250 };
+const FPS_LIMIT = { least: 50 };
+const SCRIPT_LIMIT = { most: 200 };
+const KB = 1000;
+
+const say = (line: string) => console.log(line);
+const count = Number(process.argv[2] ?? 2000);
+const AGREES = { what: "all agree", vmId: fleetVmId(SEED, 0) };
+const DRIFTED = { what: "500 findings", vmId: fleetVmId(SEED, 1) };
+const VMS = [AGREES, DRIFTED];
+
+const VIEWS = {
+  map: ".react-flow__node button",
+  list: "[role=treegrid] [role=row][data-checkpoint]",
+  matrix: "[role=grid] [role=gridcell]",
+} as const;
+
+/** Removes every fourth bitmap of the first disk of the second VM, the way another tool would. */
+function drift({ hosts }: Stand): number {
+  let removed = 0;
+  for (const { path } of hosts) {
+    new SimController(path).change((state) => {
+      const domain = domainsOf(state).get(DRIFTED.vmId);
+      const layer = domain?.disks[0]?.layers[0];
+      if (!domain || !layer) throw new Error("the second VM is not there");
+      const all = layer.bitmaps.length;
+      layer.bitmaps = layer.bitmaps.filter((_, n) => n % 4 !== 2);
+      removed = all - layer.bitmaps.length;
+      state.domains = [domain];
+    });
+  }
+  return removed;
+}
+
+/** Bytes of an answer as they come over the wire. */
+function wireBytes(url: string, apiKey: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${apiKey}`, "accept-encoding": "gzip" };
+    get(url, { headers }, (answer) => {
+      let bytes = 0;
+      answer.on("data", (chunk: Buffer) => {
+        bytes += chunk.length;
+      });
+      answer.on("end", () => resolve(bytes));
+      answer.on("error", reject);
+    }).on("error", reject);
+  });
+}
+
+async function measureApi({ stack }: Stand): Promise<Figure[]> {
+  const rows: Figure[] = [];
+  const api = connectEngine(stack.url, stack.apiKey);
+  for (const { what, vmId } of VMS) {
+    const url = `${stack.url}/api/v1/vms/${vmId}/chain`;
+    const headers = { authorization: `Bearer ${stack.apiKey}` };
+    const read = async () => (await fetch(url, { headers })).text();
+    const body = await read();
+    const times: number[] = [];
+    for (let i = 0; i < ROUNDS; i += 1) times.push((await timed(read)).ms);
+    const chain = JSON.parse(body) as Chain;
+    const items = graphNodes(chain);
+    const lanes = Array.from({ length: ROUNDS }, () => {
+      const began = performance.now();
+      assignLanes(items);
+      return performance.now() - began;
+    });
+    const observe: number[] = [];
+    for (let i = 0; i < 5; i += 1) observe.push((await timed(() => api.vms.observe({ vmId }))).ms);
+    rows.push(
+      figure(`${what}: GET chain, p50 of ${ROUNDS}`, quantile(times, 0.5), "ms", null),
+      figure(`${what}: GET chain, p95`, quantile(times, 0.95), "ms", null),
+      figure(`${what}: GET chain, JSON`, body.length / KB, "KB", null),
+      figure(`${what}: GET chain, gzip of it`, gzipSync(body).length / KB, "KB", null),
+      figure(`${what}: GET chain, over the wire`, (await wireBytes(url, stack.apiKey)) / KB, "KB", null),
+      figure(`${what}: lanes, worst of ${ROUNDS}`, Math.max(...lanes), "ms", LANES_LIMIT),
+      figure(`${what}: POST observe, median of 5`, quantile(observe, 0.5), "ms", null),
+    );
+  }
+  const { ms } = await timed(() =>
+    api.vms.registerCheckpoint({
+      vmId: AGREES.vmId,
+      id: "one-more",
+      parentId: `cp${count - 1}`,
+      createdAt: new Date().toISOString(),
+      disks: ["vda", "vdb"],
+    }),
+  );
+  rows.push(figure("registering one more checkpoint", ms, "ms", null));
+  return rows;
+}
+
+async function measureLoads(visitor: Visitor, vm: (typeof VMS)[number]): Promise<Figure[]> {
+  const rows: Figure[] = [];
+  for (const [view, selector] of Object.entries(VIEWS)) {
+    const loads: Load[] = [];
+    for (let i = 0; i < LOADS; i += 1) {
+      const person = await visitor.enter();
+      loads.push(await person.load(`/vms/${vm.vmId}?view=${view}`, selector));
+      await person.close();
+    }
+    const middle = (pick: (one: Load) => number) => quantile(loads.map(pick), 0.5);
+    const name = `${vm.what}, ${view}`;
+    rows.push(
+      figure(
+        `${name}: navigation to first byte`,
+        middle((one) => one.responseStart),
+        "ms",
+        null,
+      ),
+      figure(
+        `${name}: data there (end of the HTML)`,
+        middle((one) => one.responseEnd),
+        "ms",
+        null,
+      ),
+      figure(
+        `${name}: data there to painted`,
+        middle((one) => one.painted - one.responseEnd),
+        "ms",
+        PAINT_LIMIT,
+      ),
+      figure(`${name}: HTML with the data, over the wire`, middle((one) => one.htmlWireBytes) / KB, "KB", null),
+      figure(`${name}: scripts over the wire`, middle((one) => one.scriptWireBytes) / KB, "KB", SCRIPT_LIMIT),
+      figure(
+        `${name}: main thread busy in long tasks`,
+        middle((one) => one.longTasksMs),
+        "ms",
+        null,
+      ),
+    );
+  }
+  return rows;
+}
+
+/** Wheel events about sixty times a second, as a trackpad sends them. */
+async function wheel(page: Page, dx: number, dy: number): Promise<void> {
+  for (let i = 0; i < 180; i += 1) {
+    void page.mouse.wheel(dx, dy).catch(() => {});
+    await page.waitForTimeout(16);
+  }
+}
+
+/** Drags the map up and down by its ground. */
+async function drag(page: Page): Promise<void> {
+  const box = await page.locator(".react-flow__pane").boundingBox();
+  if (!box) throw new Error("there is no map");
+  const x = box.x + box.width - 30;
+  for (let stroke = 0; stroke < 3; stroke += 1) {
+    await page.mouse.move(x, box.y + box.height - 20);
+    await page.mouse.down();
+    for (let i = 1; i <= 60; i += 1) {
+      void page.mouse.move(x, box.y + box.height - 20 - (i * (box.height - 40)) / 60).catch(() => {});
+      await page.waitForTimeout(16);
+    }
+    await page.mouse.up();
+  }
+}
+
+async function inView(person: Person, vm: (typeof VMS)[number], view: keyof typeof VIEWS): Promise<Page> {
+  const { page } = person;
+  await person.load(`/vms/${vm.vmId}?view=${view}`, VIEWS[view]);
+  const box = await page.locator(`[data-view=${view}]`).boundingBox();
+  if (!box) throw new Error(`there is no ${view}`);
+  await page.mouse.move(box.x + box.width / 2, box.y + Math.min(box.height, 500) / 2);
+  return page;
+}
+
+function flowRows(what: string, flow: Flow, mounted: { most: number } | null): Figure[] {
+  return [
+    figure(`${what}: frames a second`, flow.fps, "fps", FPS_LIMIT),
+    figure(`${what}: longest frame of 95 %`, flow.p95Ms, "ms", null),
+    figure(`${what}: mounted at most`, flow.mostMounted, "nodes", mounted),
+  ];
+}
+
+async function measurePan(visitor: Visitor): Promise<Figure[]> {
+  const rows: Figure[] = [];
+  for (const vm of VMS) {
+    const person = await visitor.enter();
+    const page = await inView(person, vm, "map");
+    let what = `${vm.what}, map`;
+    if (vm === AGREES) {
+      await page.locator("[data-fold]").first().click();
+      await page.waitForFunction(() => document.querySelectorAll("[data-fold]").length === 0);
+      what += " unfolded";
+    }
+    rows.push(
+      ...flowRows(`${what}, wheel`, await watchFlow(page, ".react-flow__node", () => wheel(page, 0, 90)), NODES_LIMIT),
+    );
+    rows.push(...flowRows(`${what}, drag`, await watchFlow(page, ".react-flow__node", () => drag(page)), NODES_LIMIT));
+    for (let i = 0; i < 8; i += 1) await page.locator(".react-flow__controls-zoomout").click({ force: true });
+    rows.push(
+      ...flowRows(
+        `${what}, zoomed out, wheel`,
+        await watchFlow(page, ".react-flow__node", () => wheel(page, 0, 90)),
+        NODES_LIMIT,
+      ),
+    );
+    await person.close();
+  }
+  const person = await visitor.enter();
+  const list = await inView(person, DRIFTED, "list");
+  rows.push(
+    ...flowRows("500 findings, list, wheel", await watchFlow(list, VIEWS.list, () => wheel(list, 0, 90)), null),
+  );
+  await person.close();
+  const other = await visitor.enter();
+  const matrix = await inView(other, DRIFTED, "matrix");
+  rows.push(
+    ...flowRows("500 findings, matrix, wheel", await watchFlow(matrix, VIEWS.matrix, () => wheel(matrix, 90, 0)), null),
+  );
+  await other.close();
+  return rows;
+}
+
+const figures: Figure[] = [];
+const stand = await openStand([{ vms: VMS.length, checkpoints: count, disks: 2, seed: SEED }], say);
+try {
+  const api = connectEngine(stand.stack.url, stand.stack.apiKey);
+  const agrees = async (vmId: string) => {
+    const row = await api.vms.get({ vmId });
+    return row.axes.agreement === "agrees" ? { done: row } : { notYet: { axes: row.axes, kinds: row.kinds } };
+  };
+  for (const { vmId } of VMS) await waitFor("the VM should be read and agree", 300_000, () => agrees(vmId));
+  const removed = drift(stand);
+  const after = await api.vms.observe({ vmId: DRIFTED.vmId });
+  if (after.findings.length < removed) throw new Error(`${removed} bitmaps removed, ${after.findings.length} findings`);
+  figures.push(...(await measureApi(stand)));
+  const visitor = await openBrowser(stand.stack);
+  try {
+    for (const vm of VMS) figures.push(...(await measureLoads(visitor, vm)));
+    figures.push(...(await measurePan(visitor)));
+  } finally {
+    await visitor.close();
+  }
+} finally {
+  await stand.close();
+}
+say(`\n${count} checkpoints × 2 disks; Chromium headless without a GPU; load of the machine ${loadNow()}`);
+console.table(figures);
