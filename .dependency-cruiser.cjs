@@ -27,7 +27,7 @@ module.exports = {
     layer("contract", "^lib/contract/", "^lib/(contract|chain)/"),
     layer("db", "^lib/db/", "^lib/(db|chain)/"),
     // Tests of a layer may start the real lab.
-    layer("engine", "^lib/engine/(?!.*\\.test\\.ts$)", "^lib/(engine|chain|contract|db)/"),
+    layer("engine", "^lib/engine/(?!testing/|.*\\.test\\.ts$)", "^lib/(engine|chain|contract|db)/"),
     layer("agent", "^lib/agent/(?!.*\\.test\\.ts$)", "^lib/(agent|chain|contract)/"),
     layer("client", "^lib/client/", "^lib/(client|chain|graph|contract)/"),
     layer("components", "^components/", "^(components|lib/(client|graph|chain|contract))/"),

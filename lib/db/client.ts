@@ -31,6 +31,8 @@ export function openDatabase(url: string, options: DbOptions = {}): Db {
     statement_timeout: 30_000,
     idle_in_transaction_session_timeout: 60_000,
     application_name: "driftline",
+    // Compiling a query costs more than any of ours runs.
+    options: "-c jit=off",
     keepAlive: true,
   });
   // Without a listener an idle client's error would end the process.

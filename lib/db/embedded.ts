@@ -88,11 +88,12 @@ function checkVersion(as: RunAs, postgres: string, pgData: string): void {
 }
 
 /** Makes sure that nothing runs in the directory: refuses when its owner lives, ends what a killed owner left behind. */
-async function clearTheWay(dataDir: string, pgData: string): Promise<void> {
+async function clearTheWay(dataDir: string, pgData: string, ours: number | null = null): Promise<void> {
   const running = serverProcesses(pgData);
   if (running.length > 0) {
     const owner = liveOwner(dataDir);
-    if (owner !== null) throw new Error(`${dataDir} is in use: process ${owner} runs the database in it.`);
+    if (owner !== null && owner !== ours)
+      throw new Error(`${dataDir} is in use: process ${owner} runs the database in it.`);
     const postmaster = lockedBy(pgData);
     if (postmaster !== null && running.includes(postmaster)) process.kill(postmaster, "SIGINT");
     // Without their postmaster the others end by themselves.
@@ -190,7 +191,7 @@ export async function startEmbeddedPostgres(options: { dataDir: string }): Promi
   const restart = async () => {
     await delay(RESTART_PAUSE_MS);
     if (stopping) return;
-    await clearTheWay(dataDir, pgData).catch(() => {});
+    await clearTheWay(dataDir, pgData, process.pid).catch(() => {});
     if (stopping) return;
     child = launch(server);
     watch(child);

@@ -1,11 +1,20 @@
 /** Brings a database to this version's schema. */
 import path from "node:path";
+import { sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { migrate as applyMigrations } from "drizzle-orm/node-postgres/migrator";
 import pg from "pg";
+import type { Tx } from "./client.ts";
 
 /** Any fixed number: all web processes of one database take the same lock. */
 const MIGRATION_LOCK = 7_411_001;
+
+const CONFIGURATION_LOCK = 7_411_003;
+
+/** Held until the transaction ends: web processes that start together apply their configuration one after another. */
+export async function lockConfiguration(tx: Tx): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(${CONFIGURATION_LOCK})`);
+}
 
 /** Where the migrations lie: beside the sources, also when this code runs from Next's build. */
 export const migrationsFolder = path.join(process.cwd(), "lib", "db", "migrations");

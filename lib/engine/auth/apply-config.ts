@@ -1,11 +1,21 @@
 /** What the configuration says of hosts, keys and the first admin, made true in the database; twice is as once. */
 import { hashPassword, verifyPassword } from "better-auth/crypto";
-import { applyApiKeys, applyHosts, type Db, findCredential, inTransaction, saveAdmin, writeAudit } from "#db/index.ts";
+import {
+  applyApiKeys,
+  applyHosts,
+  type Db,
+  findCredential,
+  inTransaction,
+  lockConfiguration,
+  saveAdmin,
+  writeAudit,
+} from "#db/index.ts";
 import type { Config } from "../config.ts";
 
 export async function applyConfig(db: Db, config: Config): Promise<string[]> {
   const admin = config.admin && (await adminChange(db, config.admin));
   return inTransaction(db, async (tx) => {
+    await lockConfiguration(tx);
     const changes = [
       ...(await applyHosts(
         tx,

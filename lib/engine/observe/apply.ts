@@ -16,7 +16,7 @@ import {
 } from "#db/index.ts";
 import { type Recomputed, recompute } from "./recompute.ts";
 
-const NOTHING: Recomputed = { unproven: [], unsettled: false };
+const NOTHING: Recomputed = { toRead: [], unsettled: false };
 const isActive = (power: string | undefined) => power === "running" || power === "paused";
 
 async function presenceOn(tx: Tx, vmId: string, hostId: string) {

@@ -34,13 +34,14 @@ function correctTime(host: EngineHost, at: string): string {
 
 /**
  * Reads VMs of a host and applies each answer as it comes. `vmIds` absent: all of them, and those that are missing
- * from the complete answer are taken as gone. `force`: unchanged ones are sent whole too.
+ * from the complete answer are taken as gone. `force`: unchanged ones are sent whole too. `confirm: false`: VMs that
+ * seem to run twice do not lead to reading other hosts (this is that read).
  * Throws when the agent fails or its answer is cut off; what was applied until then stays.
  */
 export async function readHost(
   engine: Engine,
   host: EngineHost,
-  options: { vmIds?: string[]; force?: boolean; signal?: AbortSignal } = {},
+  options: { vmIds?: string[]; force?: boolean; signal?: AbortSignal; confirm?: boolean } = {},
 ): Promise<ReadResult> {
   const { db } = engine;
   const startedAt = new Date();
@@ -50,7 +51,7 @@ export async function readHost(
   const stream = await host.agent.api.observe({ domains: options.vmIds, known }, { signal });
   const result: ReadResult = { observed: 0, unchanged: 0, failed: 0, unsettled: [] };
   const seen: string[] = [];
-  const unproven = new Map<string, string[]>();
+  const toRead = new Map<string, string[]>();
   let quiet: { vmId: string; at: string }[] = [];
   const flush = async () => {
     const batch = quiet;
@@ -59,7 +60,7 @@ export async function readHost(
   };
   const note = (vmId: string, outcome: Recomputed) => {
     if (outcome.unsettled) result.unsettled.push(vmId);
-    if (outcome.unproven.length > 0) unproven.set(vmId, outcome.unproven);
+    if (outcome.toRead.length > 0) toRead.set(vmId, outcome.toRead);
   };
   let complete = false;
   for await (const item of stream) {
@@ -85,7 +86,7 @@ export async function readHost(
     }
     await markSwept(db.orm, host.id, new Date());
   }
-  await confirmElsewhere(engine, unproven);
+  if (options.confirm !== false) await confirmElsewhere(engine, toRead);
   engine.metrics.observed.inc({ host: host.name, result: "observed" }, result.observed);
   engine.metrics.observed.inc({ host: host.name, result: "unchanged" }, result.unchanged);
   engine.metrics.observed.inc({ host: host.name, result: "failed" }, result.failed);
@@ -140,15 +141,15 @@ async function applyQuiet({ db }: Engine, host: EngineHost, batch: { vmId: strin
 }
 
 /** Reads the other hosts of VMs that now seem to run twice, so that two hosts are only reported when both say so now. */
-async function confirmElsewhere(engine: Engine, unproven: Map<string, string[]>): Promise<void> {
+async function confirmElsewhere(engine: Engine, toRead: Map<string, string[]>): Promise<void> {
   const byHost = new Map<string, string[]>();
-  for (const [vmId, hostIds] of unproven) {
+  for (const [vmId, hostIds] of toRead) {
     for (const hostId of hostIds) byHost.set(hostId, [...(byHost.get(hostId) ?? []), vmId]);
   }
   for (const [hostId, vmIds] of byHost) {
     const host = engine.hosts.get(hostId);
     if (!host) continue;
-    await readHost(engine, host, { vmIds, force: true }).catch((error: unknown) => {
+    await readHost(engine, host, { vmIds, force: true, confirm: false }).catch((error: unknown) => {
       log.warn({ host: host.name, err: toObserveError(error, host.name) }, "a second host could not be asked");
     });
   }

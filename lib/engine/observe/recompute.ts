@@ -30,13 +30,13 @@ import { activeElsewhere, chooseSpeaker } from "./speaker.ts";
 const JOB_LIMIT_MS = 6 * 3_600_000;
 
 export type Recomputed = {
-  /** Other hosts that showed the VM running before this one did: to be read again before two hosts are believed. */
-  unproven: string[];
+  /** Hosts to read again before two hosts are believed to run the VM. */
+  toRead: string[];
   /** libvirt runs a job on it, or the read was cut short by a change: worth another look soon. */
   unsettled: boolean;
 };
 
-const NOTHING: Recomputed = { unproven: [], unsettled: false };
+const NOTHING: Recomputed = { toRead: [], unsettled: false };
 
 /** A VM that no host knows: what libvirt and the images say is not known, and that is all there is to say. */
 function absentObservation(vmId: string, name: string, speaker: Presence): Observation {
@@ -107,7 +107,7 @@ export async function recompute(tx: Tx, vmId: string): Promise<Recomputed> {
     await notifyChange(tx, { type: "vm", vmId });
     return NOTHING;
   }
-  const { proven, unproven } = activeElsewhere(presences, speaker);
+  const { proven, toRead } = activeElsewhere(presences, speaker);
   const migrates = observation.job.ok && observation.job.value.operation === "migration";
   const disks = await listDisks(tx, vmId);
   const input: DriftInput = {
@@ -163,7 +163,7 @@ export async function recompute(tx: Tx, vmId: string): Promise<Recomputed> {
   });
   await notifyChange(tx, { type: "vm", vmId });
   return {
-    unproven: migrates ? [] : unproven.filter((view) => !view.hostOffline).map((view) => view.hostId),
+    toRead: migrates ? [] : toRead.filter((view) => !view.hostOffline).map((view) => view.hostId),
     unsettled: observation.job.ok && observation.job.value.operation !== "none",
   };
 }

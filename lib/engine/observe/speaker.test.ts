@@ -42,11 +42,12 @@ test("two hosts count as proven only when each was read after both had begun to 
   const b = running("b", "2026-01-01T00:00:05Z", "2026-01-01T00:00:06Z");
   expect(activeElsewhere([a, b], b).proven.map((v) => v.hostId)).toEqual(["a"]);
   const old = { ...a, observedAt: "2026-01-01T00:00:04Z" };
-  expect(activeElsewhere([old, b], b)).toEqual({ proven: [], unproven: [old] });
+  expect(activeElsewhere([old, b], b)).toEqual({ proven: [], toRead: [old] });
+  expect(activeElsewhere([old, b], old)).toEqual({ proven: [], toRead: [old] });
 });
 
 test("a VM that is shut off here is not on two hosts", () => {
   const a = running("a", "2026-01-01T00:00:00Z", "2026-01-01T00:00:10Z");
   const b = view("b", {});
-  expect(activeElsewhere([a, b], b)).toEqual({ proven: [], unproven: [] });
+  expect(activeElsewhere([a, b], b)).toEqual({ proven: [], toRead: [] });
 });

@@ -39,18 +39,19 @@ export function chooseSpeaker<T extends HostView>(views: readonly T[], current: 
 }
 
 /**
- * Other hosts on which the VM runs too. `proven` ones were read after both had begun to run it; the others were read
- * before (a migration, a start elsewhere after a crash) and must be read again before anything is said.
+ * Other hosts on which the VM runs too. `proven`: both were read after both had begun to run it. Else one of the two
+ * reads is from before (a migration, a start elsewhere after a crash): `toRead` are the hosts to read again first.
  */
-export function activeElsewhere<T extends HostView>(views: readonly T[], speaker: T): { proven: T[]; unproven: T[] } {
+export function activeElsewhere<T extends HostView>(views: readonly T[], speaker: T): { proven: T[]; toRead: T[] } {
   const proven: T[] = [];
-  const unproven: T[] = [];
-  if (!isActive(speaker)) return { proven, unproven };
+  const toRead = new Set<T>();
+  if (!isActive(speaker)) return { proven, toRead: [] };
   for (const view of views) {
     if (view.hostId === speaker.hostId || !isActive(view)) continue;
     const both = Math.max(Date.parse(view.activeSince ?? ""), Date.parse(speaker.activeSince ?? ""));
-    const read = (at: string | null) => Date.parse(at ?? "") >= both;
-    (read(view.observedAt) && read(speaker.observedAt) ? proven : unproven).push(view);
+    const before = [view, speaker].filter((one) => !(Date.parse(one.observedAt ?? "") >= both));
+    if (before.length === 0) proven.push(view);
+    for (const one of before) toRead.add(one);
   }
-  return { proven, unproven };
+  return { proven, toRead: [...toRead] };
 }

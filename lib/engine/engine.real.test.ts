@@ -1,0 +1,462 @@
+import { randomUUID } from "node:crypto";
+import pg from "pg";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { Chain } from "#contract/engine.ts";
+import { readHost } from "./observe/read.ts";
+import type { Engine } from "./state.ts";
+import { call, openRig, type Rig, type SimHost, snapshot, until } from "./testing/rig.ts";
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await openRig();
+});
+afterEach(() => rig.stopEngines());
+afterAll(() => rig.close());
+
+const DISKS = [{ target: "vda", sizeMiB: 1_024 }];
+
+async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** A host with one running VM and an engine that has read it. */
+async function openOne(name: string, more: { watch?: boolean; policy?: object } = {}) {
+  const url = await rig.newDatabase();
+  const host = await rig.newHost(`${name}-${randomUUID().slice(0, 8)}`);
+  const vmId = randomUUID();
+  host.sim.define(vmId, name, DISKS);
+  host.sim.start(vmId);
+  const engine = await rig.newEngine(url, [host], more);
+  if (!more.watch) await readAll(engine);
+  return { url, host, vmId, engine };
+}
+
+async function readAll(engine: Engine): Promise<void> {
+  for (const host of engine.hosts.values()) await readHost(engine, host);
+}
+
+const chainOf = async (engine: Engine, vmId: string): Promise<Chain> => {
+  const answer = await call(engine, "GET", `/vms/${vmId}/chain`);
+  if (answer.status !== 200) throw new Error(`no chain: ${JSON.stringify(answer.body)}`);
+  return answer.body as Chain;
+};
+const kindsOf = (chain: Chain) => chain.findings.map((finding) => finding.id);
+
+/** Records what libvirt has, as another manager would. */
+async function register(engine: Engine, vmId: string, id: string, parentId: string | null) {
+  const body = { id, parentId, createdAt: "2026-01-01T00:00:00Z", disks: ["vda"] };
+  return call(engine, "POST", `/vms/${vmId}/checkpoints`, { body });
+}
+
+test("an observation that does not change is stored once, and only its time moves", async () => {
+  const { url, engine, vmId } = await openOne("once");
+  const before = await query(url, "select observed_at from vms");
+  await readAll(engine);
+  await readAll(engine);
+  expect(await query(url, "select count(*)::int as n from observations")).toEqual([{ n: 1 }]);
+  const after = await query(url, "select observed_at from vms");
+  expect(Number(after[0]?.observed_at)).toBeGreaterThan(Number(before[0]?.observed_at));
+  expect((await chainOf(engine, vmId)).host.status).toBe("observed");
+});
+
+test("dirty counts that move are a new sample and not a new observation, and the chain shows the new count", async () => {
+  const { url, engine, host, vmId } = await openOne("counts");
+  host.sim.checkpoint(vmId, "cp1");
+  await readAll(engine);
+  host.sim.write(vmId, "vda", 4 * 65_536);
+  await readAll(engine);
+  await readAll(engine);
+  expect(await query(url, "select dirty_bytes from dirty_samples order by id")).toEqual([
+    { dirty_bytes: 0 },
+    { dirty_bytes: 4 * 65_536 },
+  ]);
+  expect(await query(url, "select count(*)::int as n from observations")).toEqual([{ n: 2 }]);
+  expect((await chainOf(engine, vmId)).host.disks[0]?.bitmaps?.[0]?.dirtyBytes).toBe(4 * 65_536);
+});
+
+test("a registered checkpoint that host and bitmaps have makes the three witnesses agree and the next backup incremental", async () => {
+  const { engine, host, vmId } = await openOne("agree");
+  host.sim.checkpoint(vmId, "cp1");
+  await readAll(engine);
+  expect(kindsOf(await chainOf(engine, vmId))).toEqual(["metadata.unknown|cp1||"]);
+  expect((await register(engine, vmId, "cp1", null)).status).toBe(201);
+  const chain = await chainOf(engine, vmId);
+  expect(kindsOf(chain)).toEqual([]);
+  expect(chain.record.revision).toBe(1);
+  expect(chain.agreement).toBe("agrees");
+  expect(chain.nextBackup).toEqual([
+    { disk: "vda", verdict: "incremental", from: "cp1", estimatedBytes: 0, reason: null },
+  ]);
+});
+
+test("a finding keeps the time it was first seen, ends when it is gone, and starts anew when it comes back", async () => {
+  const { engine, host, vmId } = await openOne("since");
+  host.sim.addBitmap(vmId, "vda", "stray");
+  await readAll(engine);
+  const first = (await chainOf(engine, vmId)).findings[0];
+  expect(first?.kind).toBe("bitmap.unknown");
+  host.sim.checkpoint(vmId, "other");
+  await readAll(engine);
+  const second = (await chainOf(engine, vmId)).findings.find((finding) => finding.id === first?.id);
+  expect(second?.since).toBe(first?.since);
+  host.sim.removeBitmap(vmId, "vda", "stray");
+  await readAll(engine);
+  expect(kindsOf(await chainOf(engine, vmId))).not.toContain(first?.id);
+  host.sim.addBitmap(vmId, "vda", "stray");
+  await readAll(engine);
+  const back = (await chainOf(engine, vmId)).findings.find((finding) => finding.id === first?.id);
+  expect(Date.parse(back?.since ?? "")).toBeGreaterThan(Date.parse(first?.since ?? ""));
+  const history = await call(engine, "GET", `/vms/${vmId}/findings`);
+  const rows = (history.body as { items: { id: string; endedAt: string | null }[] }).items.filter(
+    (row) => row.id === first?.id,
+  );
+  expect(rows.map((row) => row.endedAt === null)).toEqual([true, false]);
+});
+
+test("a VM that cannot be read keeps what was read, its agreement is unknown and nothing is empty", async () => {
+  const { engine, host, vmId } = await openOne("fails");
+  host.sim.checkpoint(vmId, "cp1");
+  await readAll(engine);
+  await register(engine, vmId, "cp1", null);
+  expect((await chainOf(engine, vmId)).agreement).toBe("agrees");
+  host.sim.changeDomain(vmId, (domain) => {
+    domain.failure = "lock-held";
+  });
+  const answer = await call(engine, "POST", `/vms/${vmId}/observe`, { role: "support" });
+  expect(answer.status).toBe(200);
+  const chain = answer.body as Chain;
+  expect(chain.host).toMatchObject({ status: "failed", error: { code: "lock-held" } });
+  expect(chain.host.checkpoints?.map((item) => item.id)).toEqual(["cp1"]);
+  expect(chain.host.disks).toHaveLength(1);
+  expect(chain.agreement).toBe("unknown");
+  const list = await call(engine, "GET", "/vms?agreement=agrees");
+  expect((list.body as { total: number }).total).toBe(0);
+  host.sim.changeDomain(vmId, (domain) => {
+    domain.failure = null;
+  });
+  await readAll(engine);
+  expect((await chainOf(engine, vmId)).agreement).toBe("agrees");
+});
+
+test("a disk that cannot be read keeps its findings and their age, and the VM does not agree", async () => {
+  const { engine, host, vmId } = await openOne("locked");
+  host.sim.checkpoint(vmId, "cp1");
+  await readAll(engine);
+  await register(engine, vmId, "cp1", null);
+  host.sim.removeBitmap(vmId, "vda", "cp1");
+  await readAll(engine);
+  const before = (await chainOf(engine, vmId)).findings;
+  expect(before.map((finding) => finding.kind)).toEqual(["bitmap.missing"]);
+  host.sim.changeDisk(vmId, "vda", (disk) => {
+    disk.failure = "image-locked";
+  });
+  await readAll(engine);
+  const chain = await chainOf(engine, vmId);
+  expect(chain.findings.map(({ id, since }) => ({ id, since }))).toEqual(
+    before.map(({ id, since }) => ({ id, since })),
+  );
+  expect(chain.host.disks[0]).toMatchObject({ bitmaps: null, error: { code: "image-locked" } });
+});
+
+test("a host that is gone makes its VMs offline and unknown, and what was read stays", async () => {
+  const { engine, host, vmId } = await openOne("offline", { watch: true });
+  await until(
+    () => call(engine, "GET", `/vms/${vmId}`),
+    (answer) => answer.status === 200,
+  );
+  await host.stop();
+  const row = await until(
+    () => call(engine, "GET", `/vms/${vmId}`),
+    (answer) => (answer.body as { axes: { freshness: string } }).axes.freshness === "offline",
+  );
+  expect(row.body).toMatchObject({ axes: { agreement: "unknown", freshness: "offline" }, disks: 1 });
+  const chain = await chainOf(engine, vmId);
+  expect(chain.host).toMatchObject({ status: "failed", error: { code: "agent-unreachable" } });
+  expect(chain.host.disks).toHaveLength(1);
+  await host.start();
+  await until(
+    () => chainOf(engine, vmId),
+    (now) => now.host.status === "observed",
+  );
+});
+
+test("a running VM is read within a moment of an event, long before the next sweep", async () => {
+  const { engine, host, vmId } = await openOne("events", { watch: true });
+  await until(
+    () => call(engine, "GET", `/vms/${vmId}`),
+    (answer) => (answer.body as { power?: string }).power === "running",
+  );
+  const began = Date.now();
+  host.sim.stop(vmId);
+  await until(
+    () => call(engine, "GET", `/vms/${vmId}`),
+    (answer) => (answer.body as { power?: string }).power === "shut-off",
+    5_000,
+  );
+  expect(Date.now() - began).toBeLessThan(5_000);
+});
+
+test("a VM that vanishes from all hosts is absent and its record stands without any finding", async () => {
+  const { engine, host, vmId } = await openOne("gone");
+  host.sim.checkpoint(vmId, "cp1");
+  await readAll(engine);
+  await register(engine, vmId, "cp1", null);
+  host.sim.removeBitmap(vmId, "vda", "cp1");
+  await readAll(engine);
+  host.sim.change((state) => {
+    state.domains = [];
+  });
+  await readAll(engine);
+  const chain = await chainOf(engine, vmId);
+  expect(chain.vm.power).toBe("absent");
+  expect(chain.record.checkpoints.map((item) => item.id)).toEqual(["cp1"]);
+  expect(chain.host.checkpoints).toBeNull();
+  expect(kindsOf(chain)).toEqual([]);
+  expect(chain.agreement).toBe("unknown");
+});
+
+/** The same VM, defined and known to two hosts. */
+async function openTwo(name: string): Promise<{ engine: Engine; a: SimHost; b: SimHost; vmId: string }> {
+  const { host: a, vmId } = await openOne(`${name}-a`);
+  const b = await rig.newHost(`${name}-b-${randomUUID().slice(0, 8)}`);
+  const url = await rig.newDatabase();
+  const engine = await rig.newEngine(url, [a, b]);
+  await readAll(engine);
+  return { engine, a, b, vmId };
+}
+const copyTo = (from: SimHost, to: SimHost, vmId: string, power: "running" | "shut-off") => {
+  const domain = structuredClone(domainOn(from, vmId));
+  to.sim.change((state) => {
+    state.domains = [
+      ...state.domains.filter((one) => one.vmId !== vmId),
+      { ...domain, power, run: power === "running" ? 1 : 0 },
+    ];
+  });
+};
+function domainOn(host: SimHost, vmId: string) {
+  let found: Parameters<Parameters<SimHost["sim"]["changeDomain"]>[1]>[0] | null = null;
+  host.sim.changeDomain(vmId, (domain) => {
+    found = domain;
+  });
+  if (!found) throw new Error("no such domain");
+  return found as Parameters<Parameters<SimHost["sim"]["changeDomain"]>[1]>[0];
+}
+
+test("a VM that runs on two hosts at once is reported and blocks its next backup", async () => {
+  const { engine, a, b, vmId } = await openTwo("twice");
+  copyTo(a, b, vmId, "running");
+  await readAll(engine);
+  const chain = await chainOf(engine, vmId);
+  expect(kindsOf(chain)).toContain("vm.two-hosts|||");
+  expect(chain.nextBackup[0]?.verdict).toBe("blocked");
+});
+
+test("a VM that moved is not reported on two hosts, and the host that runs it speaks", async () => {
+  const { engine, a, b, vmId } = await openTwo("moved");
+  copyTo(a, b, vmId, "running");
+  a.sim.stop(vmId);
+  // Only the target is read: the last word of the source is still "running".
+  const target = [...engine.hosts.values()].find((host) => host.name === b.name);
+  if (!target) throw new Error("no such host");
+  await readHost(engine, target);
+  const chain = await chainOf(engine, vmId);
+  expect(kindsOf(chain)).not.toContain("vm.two-hosts|||");
+  expect(chain.vm).toMatchObject({ hostName: b.name, power: "running" });
+});
+
+test("an image that was put back from before is found, and stays found after its counts have grown past the old ones", async () => {
+  const { engine, host, vmId } = await openOne("rewound");
+  host.sim.checkpoint(vmId, "cp1");
+  host.sim.write(vmId, "vda", 40 * 65_536);
+  await readAll(engine);
+  await register(engine, vmId, "cp1", null);
+  const setCount = (dirtyBytes: number) =>
+    host.sim.changeDisk(vmId, "vda", (disk) => {
+      for (const bitmap of disk.layers[0]?.bitmaps ?? []) bitmap.dirtyBytes = dirtyBytes;
+    });
+  setCount(10 * 65_536);
+  await readAll(engine);
+  expect(kindsOf(await chainOf(engine, vmId))).toEqual(["bitmap.rewound|cp1|vda|cp1"]);
+  setCount(90 * 65_536);
+  await readAll(engine);
+  const chain = await chainOf(engine, vmId);
+  expect(kindsOf(chain)).toEqual(["bitmap.rewound|cp1|vda|cp1"]);
+  expect(chain.nextBackup[0]?.verdict).toBe("full");
+});
+
+test("another image under the same target is found again and again, and a proven move is not", async () => {
+  const { engine, host, vmId, url } = await openOne("replaced");
+  host.sim.checkpoint(vmId, "cp1");
+  await readAll(engine);
+  await register(engine, vmId, "cp1", null);
+  const setInode = (inode: string) =>
+    host.sim.changeDisk(vmId, "vda", (disk) => {
+      disk.inode = inode;
+    });
+  setInode("777");
+  await readAll(engine);
+  await readAll(engine);
+  expect(kindsOf(await chainOf(engine, vmId))).toContain("disk.replaced||vda|");
+  expect(await query(url, "select identity->>'inode' as inode from disks")).not.toEqual([{ inode: "777" }]);
+  await query(url, "update disks set move_proven_at = now()");
+  setInode("778");
+  await readAll(engine);
+  expect(kindsOf(await chainOf(engine, vmId))).not.toContain("disk.replaced||vda|");
+  expect(await query(url, "select identity->>'inode' as inode, move_proven_at from disks")).toEqual([
+    { inode: "778", move_proven_at: null },
+  ]);
+});
+
+test("registering repeats without a change, and refuses what is not so with every field named", async () => {
+  const { engine, vmId, url } = await openOne("register");
+  const first = await register(engine, vmId, "cp1", null);
+  const before = await snapshot(url);
+  const again = await register(engine, vmId, "cp1", null);
+  expect(again).toMatchObject({ status: first.status, body: first.body });
+  expect(await snapshot(url)).toBe(before);
+  expect((await register(engine, vmId, "cp1", "cp0")).status).toBe(409);
+  const wrong = await call(engine, "POST", `/vms/${vmId}/checkpoints`, {
+    body: { id: "cp2", parentId: "nope", createdAt: "2099-01-01T00:00:00Z", disks: ["vda", "vdx", "vda"] },
+  });
+  expect(wrong.status).toBe(422);
+  expect((wrong.body as { errors: { field: string }[] }).errors.map((error) => error.field)).toEqual([
+    "parentId",
+    "createdAt",
+    "disks[1]",
+    "disks[2]",
+  ]);
+  const unknown = await call(engine, "POST", `/vms/${randomUUID()}/checkpoints`, {
+    body: { id: "cp2", parentId: null, createdAt: "2026-01-01T00:00:00Z", disks: ["vda"] },
+  });
+  expect(unknown.status).toBe(404);
+  expect(await snapshot(url)).toBe(before);
+});
+
+test("checkpoints registered at the same time keep one sequence, one revision each and one audit row each", async () => {
+  const { engine, vmId, url } = await openOne("racing");
+  const answers = await Promise.all(Array.from({ length: 12 }, (_, i) => register(engine, vmId, `cp${i}`, null)));
+  expect(answers.map((answer) => answer.status)).toEqual(Array(12).fill(201));
+  const rows = await query(url, "select sequence from vm_checkpoints order by sequence");
+  expect(rows.map((row) => row.sequence)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
+  expect(await query(url, "select revision from vms")).toEqual([{ revision: 12 }]);
+  expect(await query(url, "select count(*)::int as n from audit_log where action = 'vms.registerCheckpoint'")).toEqual([
+    { n: 12 },
+  ]);
+});
+
+test("validating changes nothing but the audit, and says cannot tell when the host does not answer", async () => {
+  const { engine, host, vmId, url } = await openOne("validate");
+  host.sim.checkpoint(vmId, "cp1");
+  await readAll(engine);
+  await register(engine, vmId, "cp1", null);
+  const before = await snapshot(url, ["audit_log"]);
+  const valid = await call(engine, "POST", `/vms/${vmId}/validate`, { role: "support" });
+  expect(valid.body).toMatchObject({ valid: true, findings: [] });
+  host.sim.removeBitmap(vmId, "vda", "cp1");
+  const broken = await call(engine, "POST", `/vms/${vmId}/validate`, { role: "support" });
+  expect(broken.body).toMatchObject({ valid: false, findings: [{ kind: "bitmap.missing" }] });
+  await host.stop();
+  const silent = await call(engine, "POST", `/vms/${vmId}/validate`, { role: "support" });
+  expect(silent).toMatchObject({
+    status: 200,
+    body: { valid: null, unknown: [{ error: { code: "agent-unreachable" } }] },
+  });
+  expect(await snapshot(url, ["audit_log"])).toBe(before);
+});
+
+test("the same configuration applied twice changes nothing", async () => {
+  const url = await rig.newDatabase();
+  const host = await rig.newHost("idempotent");
+  const admin = { email: "Admin@Example.org", password: "correct horse battery" };
+  const one = await rig.newEngine(url, [host], { admin });
+  await one.stop();
+  const before = await snapshot(url);
+  const two = await rig.newEngine(url, [host], { admin });
+  expect(await snapshot(url)).toBe(before);
+  await two.stop();
+  await rig.newEngine(url, [host], { admin: { ...admin, password: "another horse battery" } });
+  const users = await query(url, "select email, role from auth_users");
+  expect(users).toEqual([{ email: "admin@example.org", role: "admin" }]);
+  expect(await snapshot(url)).not.toBe(before);
+});
+
+test("several web processes start at once on an empty database, and one of them watches a host", async () => {
+  const url = await rig.newDatabase();
+  const host = await rig.newHost("shared");
+  const vmId = randomUUID();
+  host.sim.define(vmId, "shared", DISKS);
+  const engines = await Promise.all([0, 1, 2].map(() => rig.newEngine(url, [host], { watch: true })));
+  const [first] = engines;
+  if (!first) throw new Error("no engine");
+  await until(
+    () => call(first, "GET", `/vms/${vmId}`),
+    (answer) => answer.status === 200,
+  );
+  const locks = await query(
+    url,
+    "select count(*)::int as n from pg_locks where locktype = 'advisory' and granted and database = (select oid from pg_database where datname = current_database())",
+  );
+  expect(locks).toEqual([{ n: 1 }]);
+  await first.stop();
+  const second = engines[1];
+  if (!second) throw new Error("no engine");
+  await until(
+    () =>
+      query(
+        url,
+        "select count(*)::int as n from pg_locks where locktype = 'advisory' and granted and database = (select oid from pg_database where datname = current_database())",
+      ),
+    (rows) => rows[0]?.n === 1,
+  );
+  host.sim.start(vmId);
+  await until(
+    () => call(second, "GET", `/vms/${vmId}`),
+    (answer) => (answer.body as { power?: string }).power === "running",
+  );
+});
+
+test("a change that one web process writes reaches the event streams of another", async () => {
+  const { url, host, vmId } = await openOne("stream");
+  const writer = await rig.newEngine(url, [host]);
+  const reader = await rig.newEngine(url, [host]);
+  const heard: unknown[] = [];
+  reader.changes.subscribe((event) => heard.push(event));
+  await until(
+    async () => {
+      await register(writer, vmId, `cp-${randomUUID()}`, null);
+      return heard;
+    },
+    (events) => events.some((event) => (event as { type?: string; vmId?: string }).vmId === vmId),
+  );
+});
+
+test("a database that restarts is found again without a restart of ours", async () => {
+  const { engine, host, vmId } = await openOne("restart", { watch: true });
+  await until(
+    () => call(engine, "GET", `/vms/${vmId}`),
+    (answer) => answer.status === 200,
+  );
+  const pid = rig.postgres.pid();
+  if (pid === null) throw new Error("no server");
+  process.kill(pid, "SIGKILL");
+  const during = await call(engine, "GET", `/vms/${vmId}`);
+  expect([200, 503]).toContain(during.status);
+  if (during.status === 503) expect(during.body).toMatchObject({ code: "unavailable", retryable: true });
+  await until(
+    () => call(engine, "GET", `/vms/${vmId}`),
+    (answer) => answer.status === 200,
+    60_000,
+  );
+  host.sim.stop(vmId);
+  await until(
+    () => call(engine, "GET", `/vms/${vmId}`),
+    (answer) => (answer.body as { power?: string }).power === "shut-off",
+    30_000,
+  );
+});
