@@ -88,6 +88,22 @@ export async function readPeaks(db: Reader, vmId: string): Promise<DirtySample[]
   }));
 }
 
+/** The newest count of each bitmap that was seen in any other run of the VM than this one. */
+export async function readCountsOfEarlierRuns(db: Reader, vmId: string, runtimeId: string): Promise<DirtyCount[]> {
+  return await db
+    .selectDistinctOn([dirtySamples.diskId, dirtySamples.bitmap, dirtySamples.layerPath], {
+      target: disks.target,
+      bitmap: dirtySamples.bitmap,
+      layerPath: dirtySamples.layerPath,
+      dirtyBytes: dirtySamples.dirtyBytes,
+      granularity: dirtySamples.granularity,
+    })
+    .from(dirtySamples)
+    .innerJoin(disks, eq(disks.id, dirtySamples.diskId))
+    .where(and(eq(dirtySamples.vmId, vmId), sql`${dirtySamples.runtimeId} is distinct from ${runtimeId}`))
+    .orderBy(dirtySamples.diskId, dirtySamples.bitmap, dirtySamples.layerPath, desc(dirtySamples.id));
+}
+
 /** Raises the peaks to these counts. A different granularity starts a new one: such counts do not compare. */
 export async function raisePeaks(
   tx: Tx,

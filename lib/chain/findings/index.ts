@@ -14,6 +14,7 @@ export { type CarryInput, carryProofs } from "./carry.ts";
 export { DESTRUCTIVE, KIND_FACTS } from "./kinds.ts";
 export { findingId } from "./make.ts";
 export { guessOwner } from "./owner.ts";
+export { findUndoneRewinds } from "./undone.ts";
 
 /**
  * Every difference and defect that this observation proves, worst first, each with its evidence. What was not read is

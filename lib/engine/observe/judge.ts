@@ -13,9 +13,17 @@ export type Judgement = {
   agreement: Agreement;
 };
 
-/** Compares, and carries over from the findings that stood before what this observation cannot have settled. */
-export function judge(input: DriftInput, before: readonly Finding[]): Judgement {
+/**
+ * Compares, and carries over from the findings that stood before what this observation cannot have settled.
+ * `undone`: disks whose rewind is proven to be over (`findUndoneRewinds`).
+ */
+export function judge(
+  input: DriftInput,
+  stood: readonly Finding[],
+  undone: ReadonlySet<string> = new Set(),
+): Judgement {
   const { record, observation } = input;
+  const before = stood.filter(({ kind, subject }) => kind !== "bitmap.rewound" || !undone.has(subject.disk ?? ""));
   const found = carryProofs({ previous: before, current: findDrift(input), observation, record });
   const ids = new Set(found.map((finding) => finding.id));
   const kept = before.filter(

@@ -1,6 +1,7 @@
 /** Brings findings and summary of one VM in line with its record and its newest read, inside the caller's transaction. */
 import { countsOf } from "#chain/digest.ts";
-import type { DriftInput, Observation, ObserveError } from "#chain/model.ts";
+import { findUndoneRewinds } from "#chain/findings/index.ts";
+import type { DriftInput, Finding, Observation, ObserveError } from "#chain/model.ts";
 import { isLive } from "#chain/trust.ts";
 import {
   acceptIdentity,
@@ -15,6 +16,7 @@ import {
   notifyChange,
   type Presence,
   raisePeaks,
+  readCountsOfEarlierRuns,
   readPeaks,
   readRecord,
   readRunningBackup,
@@ -127,7 +129,8 @@ export async function recompute(tx: Tx, vmId: string): Promise<Recomputed> {
     runningBackup: await readRunningBackup(tx, vmId),
     jobLimitMs: JOB_LIMIT_MS,
   };
-  const judged = judge(input, await listOpenFindings(tx, vmId));
+  const before = await listOpenFindings(tx, vmId);
+  const judged = judge(input, before, await readUndone(tx, input, before, speaker));
   const at = new Date(observation.observedAt);
   await replaceFindings(tx, vmId, judged.findings, at);
 
@@ -166,6 +169,23 @@ export async function recompute(tx: Tx, vmId: string): Promise<Recomputed> {
     toRead: migrates ? [] : toRead.filter((view) => !view.hostOffline).map((view) => view.hostId),
     unsettled: observation.job.ok && observation.job.value.operation !== "none",
   };
+}
+
+/**
+ * Only the first look at a new run can prove that the right image was put back: later, writes have blurred the counts.
+ * See lib/decisions/a-rewind-stands.md.
+ */
+async function readUndone(
+  tx: Tx,
+  { observation, samples }: DriftInput,
+  before: readonly Finding[],
+  speaker: { activeSince: string | null; observedAt: string | null },
+): Promise<ReadonlySet<string>> {
+  const isFirstLook = speaker.activeSince !== null && speaker.activeSince === speaker.observedAt;
+  const isRewound = before.some((finding) => finding.kind === "bitmap.rewound");
+  if (!isRewound || !isFirstLook || observation.runtimeId === null) return new Set();
+  const lastRun = await readCountsOfEarlierRuns(tx, observation.vmId, observation.runtimeId);
+  return findUndoneRewinds({ observation, peaks: samples, lastRun });
 }
 
 async function acceptIdentities(
