@@ -17,7 +17,7 @@ const SHAPES: Record<VerdictWord, typeof Zap> = {
 
 /** What the next run costs on each disk: verdict, base, estimate, reason. `past`: computed from an old observation. */
 export function NextBackupCard(props: {
-  verdicts: DiskVerdict[];
+  verdicts: (DiskVerdict & { lastKnown: VerdictWord | null })[];
   past: boolean;
   noBackup: string | null;
   noFullBackup: string | null;
@@ -34,6 +34,7 @@ export function NextBackupCard(props: {
         <ul>
           {verdicts.map((verdict) => {
             const shown: VerdictWord = past ? "unknown" : verdict.verdict;
+            const last = verdict.lastKnown ?? (past && verdict.verdict !== "unknown" ? verdict.verdict : null);
             const Shape = SHAPES[shown];
             return (
               <li
@@ -47,14 +48,10 @@ export function NextBackupCard(props: {
                   <span className={cx("inline-flex items-center gap-1.5 font-medium", TONE_TEXT[VERDICT_TONES[shown]])}>
                     <Shape size={15} aria-hidden /> {VERDICT_LABELS[shown].label}
                   </span>
-                  {past && verdict.verdict !== "unknown" && (
-                    <span className="text-xs text-ink-2">
-                      was {VERDICT_LABELS[verdict.verdict].label.toLowerCase()}
-                    </span>
-                  )}
+                  {last && <span className="text-xs text-ink-2">was {VERDICT_LABELS[last].label.toLowerCase()}</span>}
                   <span className="ml-auto text-right text-ink-2">
                     {verdict.estimatedBytes === null
-                      ? verdict.verdict === "incremental"
+                      ? (last ?? verdict.verdict) === "incremental"
                         ? "size not told"
                         : ""
                       : `about ${formatBytes(verdict.estimatedBytes)}`}

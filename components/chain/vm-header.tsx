@@ -27,7 +27,7 @@ const SOURCES = { qmp: "from the running VM", image: "from the images" } as cons
 /** Who this VM is, its three axes, how old what is shown is, and the two reads. */
 export function VmHeader(props: Props) {
   const { chain, vm } = props;
-  const past = isPast(chain.freshness);
+  const past = isPast(chain.freshness) || chain.host.status === "failed";
   return (
     <div className="space-y-2.5">
       <nav aria-label="Breadcrumb" className="text-xs text-ink-3">
@@ -68,10 +68,18 @@ export function VmHeader(props: Props) {
       </div>
       <div className="flex flex-wrap items-center gap-x-2 gap-y-1.5">
         <Axis name="Agreement">
-          <AxisBadge pill axis={{ axis: "agreement", value: chain.agreement }} past={past} />
+          <AxisBadge
+            pill
+            axis={{ axis: "agreement", value: past && vm ? vm.lastKnown.agreement : chain.agreement }}
+            past={past}
+          />
         </Axis>
         <Axis name="Next backup">
-          <AxisBadge pill axis={{ axis: "nextBackup", value: vm?.axes.nextBackup ?? "unknown" }} past={past} />
+          <AxisBadge
+            pill
+            axis={{ axis: "nextBackup", value: (past ? vm?.lastKnown : vm?.axes)?.nextBackup ?? "unknown" }}
+            past={past}
+          />
         </Axis>
         <Axis name="Observation">
           <AxisBadge pill axis={{ axis: "freshness", value: chain.freshness }} />

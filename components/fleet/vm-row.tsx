@@ -18,7 +18,7 @@ const LAST_BACKUP = { full: "Full", incremental: "Incremental", mixed: "Mixed" }
 
 /** One VM. The name is the link; the whole row leads there for the pointer. */
 export const VmRowView = memo(function VmRowView({ row }: { row: VmRow }) {
-  const past = isPast(row.axes.freshness);
+  const past = isPast(row.axes.freshness) || row.error !== null;
   return (
     <>
       <div role="cell" className="flex min-w-0 basis-full items-center gap-2 xl:basis-auto">
@@ -43,10 +43,16 @@ export const VmRowView = memo(function VmRowView({ row }: { row: VmRow }) {
         {POWER_LABELS[row.power].label}
       </div>
       <div role="cell" className="flex min-w-0 items-center">
-        <AxisBadge axis={{ axis: "agreement", value: row.axes.agreement }} past={past} />
+        <AxisBadge
+          axis={{ axis: "agreement", value: past ? row.lastKnown.agreement : row.axes.agreement }}
+          past={past}
+        />
       </div>
       <div role="cell" className="flex min-w-0 items-center">
-        <AxisBadge axis={{ axis: "nextBackup", value: row.axes.nextBackup }} past={past} />
+        <AxisBadge
+          axis={{ axis: "nextBackup", value: past ? row.lastKnown.nextBackup : row.axes.nextBackup }}
+          past={past}
+        />
       </div>
       <div role="cell" className="flex min-w-0 items-center gap-1.5">
         <AxisBadge axis={{ axis: "freshness", value: row.axes.freshness }} />

@@ -44,6 +44,8 @@ export const vmRowSchema = z.object({
   simulated: z.boolean(),
   power: z.enum(model.POWERS),
   axes: axesSchema,
+  /** What the newest complete read said, whatever its age: to be shown as the past, never as the present. */
+  lastKnown: axesSchema.pick({ agreement: true, nextBackup: true }),
   /** Last complete observation; null: never. */
   observedAt: isoTime.nullable(),
   /** Last attempt that failed after it, if any. */
@@ -104,6 +106,8 @@ export const diskVerdictSchema = z.object({
   from: z.string().nullable(),
   estimatedBytes: bytes.nullable(),
   reason: z.string().nullable(),
+  /** Verdict of the newest complete read when nothing newer is known (`verdict` is then unknown); else null. */
+  lastKnown: z.enum(model.VERDICTS).nullable(),
 }) satisfies z.ZodType<model.DiskVerdict>;
 
 export const chainSchema = z.object({

@@ -41,6 +41,8 @@ export type FleetRow = {
   power: Power;
   agreement: Agreement;
   nextBackup: NextBackup;
+  /** What the newest complete read said, whatever its age. */
+  lastKnown: { agreement: Agreement; nextBackup: NextBackup };
   freshness: Freshness;
   observedAt: string | null;
   error: ObserveError | null;
@@ -58,14 +60,17 @@ export const freshnessSql = (limits: FreshnessLimits): SQL => sql`case
   when v.observed_at >= now() - make_interval(secs => ${limits.staleSeconds}) then 'ageing'
   else 'stale' end`;
 
-/** Every VM with the axes as they are shown: what is stale or offline is not known to agree. */
+/** Every VM with the axes as they are shown: of what is stale, offline or could not be read nothing is known now. */
 const shown = (limits: FreshnessLimits): SQL => sql`
-  select s.*, case when s.checking then 'checking' when s.freshness in ('stale', 'offline') then 'unknown'
-    else s.agreement end as shown_agreement
+  select s.*,
+    case when s.checking then 'checking' when s.is_past then 'unknown' else s.agreement end as shown_agreement,
+    case when s.is_past then 'unknown' else s.next_backup end as shown_next_backup
   from (
+    select f.*, f.freshness in ('stale', 'offline') or f.error is not null as is_past from (
     select v.*, h.name as host_name, h.kind as host_kind, ${freshnessSql(limits)} as freshness,
       v.id in (select j.vm_id from jobs j where j.state in ('queued', 'running')) as checking
     from vms v left join hosts h on h.id = v.host_id
+    ) f
   ) s`;
 
 /** `like` with the person's wildcards taken literally. */
@@ -106,7 +111,7 @@ function filtersOf(query: FleetQuery) {
       query.host ? sql`s.host_id = ${query.host}::uuid` : undefined,
     ]),
     agreement: query.agreement ? sql`s.shown_agreement = ${query.agreement}` : sql`true`,
-    nextBackup: query.nextBackup ? sql`s.next_backup = ${query.nextBackup}` : sql`true`,
+    nextBackup: query.nextBackup ? sql`s.shown_next_backup = ${query.nextBackup}` : sql`true`,
     freshness: query.freshness ? sql`s.freshness = ${query.freshness}` : sql`true`,
     kind: query.kind ? sql`s.kind_names @> array[${query.kind}]::text[]` : sql`true`,
   };
@@ -123,7 +128,8 @@ function toRow(row: RawRow): FleetRow {
     simulated: row.host_kind === "simulated",
     power: row.power as Power,
     agreement: row.shown_agreement as Agreement,
-    nextBackup: row.next_backup as NextBackup,
+    nextBackup: row.shown_next_backup as NextBackup,
+    lastKnown: { agreement: row.agreement as Agreement, nextBackup: row.next_backup as NextBackup },
     freshness: row.freshness as Freshness,
     observedAt: toIsoOrNull(row.observed_at),
     error: row.error as ObserveError | null,
@@ -208,7 +214,7 @@ async function fleetCounts(db: Reader, query: FleetQuery, limits: FreshnessLimit
   const by = filtersOf(query);
   // One pass over the fleet: VMs with equal axes and kinds are counted together, and there are few such groups.
   const found = await db.execute<RawRow>(sql`
-    select s.shown_agreement as a, s.next_backup as n, s.freshness as f, s.kind_names as k,
+    select s.shown_agreement as a, s.shown_next_backup as n, s.freshness as f, s.kind_names as k,
       ${by.agreement} as in_a, ${by.nextBackup} as in_n, ${by.freshness} as in_f, ${by.kind} as in_k, count(*)::int as count
     from (${shown(limits)}) s where ${by.scope} group by 1, 2, 3, 4, 5, 6, 7, 8`);
   const counts = {

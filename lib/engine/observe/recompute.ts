@@ -157,7 +157,8 @@ export async function recompute(tx: Tx, vmId: string): Promise<Recomputed> {
     runtimeId: observation.runtimeId,
     observationId: speaker.observationId,
     observedAt: at,
-    agreement: speaker.error ? "unknown" : judged.agreement,
+    // Whether this still holds is decided when it is shown: a failed or an old read makes it the last known.
+    agreement: judged.agreement,
     nextBackup: judged.nextBackup,
     verdicts: judged.verdicts,
     kinds: summariseKinds(standing),

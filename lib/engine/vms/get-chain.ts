@@ -1,5 +1,5 @@
 import { summariseBitmaps } from "#chain/bitmaps.ts";
-import type { DiskObservation, Observation, RecordCheckpoint } from "#chain/model.ts";
+import type { DiskObservation, DiskVerdict, Freshness, Observation, RecordCheckpoint } from "#chain/model.ts";
 import { orderCheckpoints } from "#chain/order.ts";
 import { isLive, readCheckpoints } from "#chain/trust.ts";
 import type { Chain } from "#contract/engine.ts";
@@ -96,10 +96,18 @@ export async function getChain(context: Context, { vmId }: { vmId: string }): Pr
       error,
     },
     findings: await listOpenFindings(orm, vmId),
-    nextBackup: vm.verdicts,
+    nextBackup: vm.verdicts.map((verdict) => toVerdict(verdict, error !== null || isPast(row.freshness))),
     agreement: row.agreement,
     freshness: row.freshness,
   };
+}
+
+const isPast = (freshness: Freshness): boolean => freshness === "stale" || freshness === "offline";
+
+/** A verdict that nothing confirms now is no verdict: whoever acts on the answer must not take the past for it. */
+function toVerdict(verdict: DiskVerdict, isDoubted: boolean): Chain["nextBackup"][number] {
+  if (!isDoubted || verdict.verdict === "unknown") return { ...verdict, lastKnown: null };
+  return { ...verdict, verdict: "unknown", lastKnown: verdict.verdict };
 }
 
 const notConfigured = (name: string) => ({

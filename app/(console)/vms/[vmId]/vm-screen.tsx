@@ -103,7 +103,7 @@ function ChainScreen({ chain, failure, onRetry }: { chain: Chain; failure: strin
     [matrix, columnOf],
   );
 
-  const past = isPast(chain.freshness) || chain.host.status === "never";
+  const past = isPast(chain.freshness) || chain.host.status !== "observed";
   const view = url.view ?? (nodes.length > LIST_ABOVE ? "list" : "map");
   const situation = toSituation(chain, vm.data, me.data?.role);
   const select = (cp: string | null) => void setUrl({ cp });
