@@ -9,7 +9,6 @@ import { call, openRig, type Rig } from "./testing/rig.ts";
 
 const VMS = 10_000;
 const HOSTS = 20;
-const LIMIT_MS = 300;
 
 let rig: Rig;
 let engine: Engine;
@@ -113,27 +112,4 @@ test("a cursor of another order, or of nothing, is refused by name", async () =>
     const answer = await call(engine, "GET", `/vms?${query}`);
     expect(answer).toMatchObject({ status: 422, body: { errors: [{ field: "cursor" }] } });
   }
-});
-
-test("95 of 100 requests over 10,000 VMs answer within 300 ms, with counts, filters and any order", async () => {
-  const variants = FLEET_SORTS.flatMap((sort): Record<string, string>[] => [
-    { sort },
-    { sort, q: "vm-2" },
-    { sort, agreement: "differs" },
-    { sort, kind: "bitmap.missing", limit: "200" },
-  ]);
-  // The best of three rounds: what else the machine does meanwhile is not what is measured.
-  let best = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 3 && best >= LIMIT_MS; round++) {
-    const times: number[] = [];
-    for (let i = 0; i < 100; i++) {
-      const began = performance.now();
-      await list(variants[i % variants.length] ?? {});
-      times.push(performance.now() - began);
-    }
-    times.sort((a, b) => a - b);
-    best = Math.min(best, times[94] ?? best);
-    console.info(`fleet list, ${VMS} VMs: p50 ${times[49]?.toFixed(0)} ms, p95 ${times[94]?.toFixed(0)} ms`);
-  }
-  expect(best).toBeLessThan(LIMIT_MS);
 });
