@@ -36,6 +36,8 @@ function watch(selector: string) {
   requestAnimationFrame(look);
 }
 
+const painted = (): boolean => (window as unknown as { benchWatch?: Watch }).benchWatch?.painted != null;
+
 export type Load = {
   /** All in ms since the navigation began. */
   responseStart: number;
@@ -51,7 +53,14 @@ export type Load = {
   longTasksMs: number;
 };
 
-export type Person = { page: Page; load: (url: string, selector: string) => Promise<Load>; close: () => Promise<void> };
+export type Person = {
+  page: Page;
+  /** Opens an address and waits until `selector` was painted and the page is quiet. */
+  load: (path: string, selector: string) => Promise<Load>;
+  /** Clicks a link; ms until `selector` was painted. */
+  follow: (link: string, selector: string) => Promise<number>;
+  close: () => Promise<void>;
+};
 export type Visitor = {
   browser: Browser;
   /** A person with an empty cache; signed in unless told otherwise. */
@@ -79,7 +88,7 @@ async function enter(context: BrowserContext, url: string): Promise<Person> {
       if (request.resourceType() === "script") sizes.push(request.sizes().then((size) => size.responseBodySize));
     });
     await page.goto(`${url}${path}`, { waitUntil: "commit" });
-    await page.waitForFunction(() => (window as unknown as { benchWatch?: Watch }).benchWatch?.painted != null);
+    await page.waitForFunction(painted);
     await untilQuiet(page, () => sizes.length);
     const timing = await page.evaluate(() => {
       const [entry] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
@@ -98,7 +107,20 @@ async function enter(context: BrowserContext, url: string): Promise<Person> {
     const scripts = await Promise.all(sizes);
     return { ...timing, scripts: scripts.length, scriptWireBytes: scripts.reduce((sum, one) => sum + one, 0) };
   };
-  return { page, load, close: () => context.close() };
+  const follow = async (link: string, selector: string): Promise<number> => {
+    await page.evaluate(watch, selector);
+    await page.evaluate((link) => {
+      performance.mark("bench-click");
+      document.querySelector<HTMLElement>(link)?.click();
+    }, link);
+    await page.waitForFunction(painted);
+    return page.evaluate(() => {
+      const [click] = performance.getEntriesByName("bench-click");
+      const { painted } = (window as unknown as { benchWatch: Watch }).benchWatch;
+      return (painted ?? Number.NaN) - (click?.startTime ?? Number.NaN);
+    });
+  };
+  return { page, load, follow, close: () => context.close() };
 }
 
 /** Starts Chromium and signs in once, through the page, as a person does. */

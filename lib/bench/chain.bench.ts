@@ -157,6 +157,18 @@ async function measureLoads(visitor: Visitor, vm: (typeof VMS)[number]): Promise
   return rows;
 }
 
+/** A person comes from the fleet by a click: nothing of the chain page is loaded yet but the shell. */
+async function measureEntry(visitor: Visitor): Promise<Figure> {
+  const times: number[] = [];
+  for (let i = 0; i < LOADS; i += 1) {
+    const person = await visitor.enter();
+    await person.load("/vms", "[data-row-link]");
+    times.push(await person.follow(`[data-row-link][href="/vms/${AGREES.vmId}"]`, VIEWS.list));
+    await person.close();
+  }
+  return figure("from a click in the fleet to the chain painted", quantile(times, 0.5), "ms", null);
+}
+
 /** Wheel events about sixty times a second, as a trackpad sends them. */
 async function wheel(page: Page, dx: number, dy: number): Promise<void> {
   for (let i = 0; i < 180; i += 1) {
@@ -254,12 +266,13 @@ try {
   const visitor = await openBrowser(stand.stack);
   try {
     for (const vm of VMS) figures.push(...(await measureLoads(visitor, vm)));
+    figures.push(await measureEntry(visitor));
     figures.push(...(await measurePan(visitor)));
   } finally {
     await visitor.close();
   }
 } finally {
   await stand.close();
+  console.table(figures);
 }
 say(`\n${count} checkpoints × 2 disks; Chromium headless without a GPU; load of the machine ${loadNow()}`);
-console.table(figures);

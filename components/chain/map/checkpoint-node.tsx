@@ -36,7 +36,7 @@ export const CheckpointNode = memo(function CheckpointNode({ data }: { data: Che
         data-checkpoint={node.id}
         data-match={node.match}
         className={cx(
-          "flex h-full w-full flex-col overflow-hidden rounded-lg bg-raised text-left",
+          "pointer-events-auto flex h-full w-full flex-col overflow-hidden rounded-lg bg-raised text-left",
           look.border,
           !past && (node.match === "both" || node.match === "unknown" ? "border-line-strong" : "border-current"),
           past ? "hatched border-line-strong text-ink-2" : look.text,

@@ -20,7 +20,7 @@ export const FoldNode = memo(function FoldNode({ data: { fold, past } }: { data:
         data-fold={fold.id}
         aria-label={`${formatCount(fold.count)} checkpoints, ${agrees ? "all agree" : MATCH_LOOK.unknown.word}, folded. Press to unfold.`}
         className={cx(
-          "flex h-full w-full items-center justify-center gap-2 rounded-lg border border-dashed border-line bg-surface text-ink-2 hover:border-line-strong hover:text-ink",
+          "pointer-events-auto flex h-full w-full items-center justify-center gap-2 rounded-lg border border-dashed border-line bg-surface text-ink-2 hover:border-line-strong hover:text-ink",
           !agrees && "hatched",
         )}
       >
