@@ -26,6 +26,7 @@ export default async function setUp(): Promise<(() => Promise<void>) | undefined
   process.env.DRIFTLINE_E2E_API_KEY = stack.apiKey;
   process.env.DRIFTLINE_E2E_LAB = lab.dir;
   const agents = stack.agents.map(({ name, url, configFile, process: { pid } }) => ({ name, url, configFile, pid }));
+  process.env.DRIFTLINE_E2E_POSTMASTER = join(dir, "data/postgres/postgres/postmaster.pid");
   process.env.DRIFTLINE_E2E_STACK = join(dir, "stack.json");
   writeFileSync(join(dir, "stack.json"), JSON.stringify({ agents }));
   return async () => {

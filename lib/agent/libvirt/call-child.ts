@@ -8,6 +8,7 @@ import type { Out } from "./ffi.ts";
 import { inspectDomain, readState, readXml, withDomain } from "./inspect.ts";
 import type { CallReply, CallRequest } from "./ipc.ts";
 import { listDomains, listIds } from "./list.ts";
+import { probeWriter } from "./locks.ts";
 import { RuntimeIds } from "./runtime-id.ts";
 
 const uri = process.argv[2] ?? "";
@@ -49,6 +50,8 @@ function perform(request: CallRequest): unknown {
           readState(reader, domain, request.input.vmId, readDomainXml(readXml(connection, domain)).id),
         ),
       );
+    case "writers":
+      return request.input.paths.map(probeWriter);
     case "owner":
       return connection.run((handle) => readOwner(connection, handle, request.input.vmId, runtimeIds));
     case "beginPull":

@@ -8,9 +8,9 @@ import { ProblemError } from "#contract/problem.ts";
 import type { ExtentsRequest } from "../driver.ts";
 import { HostFailure, observeError } from "../failure.ts";
 import { type DirtyExtent, foldExtents, readColdExtents } from "../qemu/extents.ts";
-import { readImage } from "../qemu/images.ts";
 import type { LiveDisk } from "../qemu/nodes.ts";
 import type { CallPool } from "./call-pool.ts";
+import { readColdDisks } from "./cold.ts";
 import type { InspectedDisk, Inspection } from "./ipc.ts";
 import type { PullJobs } from "./pull-jobs.ts";
 
@@ -65,7 +65,8 @@ export async function readExtents(
   const disk = inspection.disks.find((d) => d.target === target);
   if (disk === undefined) return notFound("This domain has no such writable disk.", target);
   const isLive = disk.live !== null;
-  const read = disk.live ?? (await readImage(disk.source ?? "", disk.format));
+  const read = disk.live ?? (await readColdDisks(pool, vmId, [disk]))[0];
+  if (read === undefined) return notFound("This domain has no such writable disk.", target);
   if (!read.ok) throw new HostFailure(read.error);
   const { granularity } = findBitmap(read.value, name);
   const virtualSize = read.value.virtualSize ?? 0;

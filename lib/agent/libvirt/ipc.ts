@@ -1,6 +1,7 @@
 /** What the agent and its libvirt children say to each other. JSON only. */
 import type { DiskLayer, HostCheckpoint, HostJob, ImageIdentity, ObserveError, Power, Read } from "#chain/model.ts";
 import type { HostEvent } from "#contract/agent.ts";
+import type { WriterState } from "./locks.ts";
 
 /** How a disk's source is held; only files and block devices can be read. */
 export type DiskSource = {
@@ -48,6 +49,8 @@ export type CallOps = {
   inspect: { input: { vmId: string; qmp: boolean }; output: Inspection | null };
   /** The state alone, to see that nothing changed between two reads. */
   state: { input: { vmId: string }; output: { power: Power; runtimeId: string | null } | null };
+  /** Whether somebody writes to these images, in the same order. */
+  writers: { input: { paths: string[] }; output: WriterState[] };
   /** The account that QEMU runs as and all targets of the domain; null: it does not run, or cannot be seen. */
   owner: { input: { vmId: string }; output: { uid: number; gid: number; disks: string[] } | null };
   /** false: there is no such domain. */

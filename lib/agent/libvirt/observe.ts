@@ -2,9 +2,9 @@
 import type { DiskObservation, Observation, Read } from "#chain/model.ts";
 import { HostFailure } from "../failure.ts";
 import { sealObservation } from "../operations/observation.ts";
-import { readImage } from "../qemu/images.ts";
 import type { LiveDisk } from "../qemu/nodes.ts";
 import type { CallPool } from "./call-pool.ts";
+import { readColdDisks } from "./cold.ts";
 import type { InspectedDisk, Inspection } from "./ipc.ts";
 
 const isActive = (power: Observation["power"]): boolean => power === "running" || power === "paused";
@@ -45,9 +45,9 @@ async function readOnce(pool: CallPool, vmId: string, qmp: boolean): Promise<Obs
   const inspection = await pool.call("inspect", { vmId, qmp }, { vmId });
   if (inspection === null) return null;
   const cold = inspection.disks.some((disk) => disk.live === null);
-  const reads = await Promise.all(
-    inspection.disks.map((disk) => disk.live ?? readImage(disk.source ?? "", disk.format)),
-  );
+  const stopped = inspection.disks.filter((disk) => disk.live === null);
+  const images = stopped.length > 0 ? await readColdDisks(pool, vmId, stopped) : [];
+  const reads = inspection.disks.flatMap((disk) => disk.live ?? images[stopped.indexOf(disk)] ?? []);
   if (cold) {
     // The images were read after libvirt: a start in between would make a running VM's file look like a broken one.
     const after = await pool.call("state", { vmId }, { vmId });

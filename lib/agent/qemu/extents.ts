@@ -1,6 +1,6 @@
 /** Dirty extents of a bitmap as an NBD server tells them, folded into buckets for a strip. */
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { z } from "zod";
 import { HostFailure, observeError } from "../failure.ts";
 import { typeImageError } from "./images.ts";
@@ -66,15 +66,18 @@ export async function mapDirty(socketPath: string, exportName: string, context: 
 }
 
 /**
- * Dirty extents of a bitmap in an image that nobody has open. A read-only qemu-nbd without force-share serves one
- * client on a unix socket and ends with it.
+ * Dirty extents of a bitmap in an image of which the caller knows that nobody writes to it. A read-only qemu-nbd serves
+ * one client on a unix socket and ends with it. With force-share it takes no lock that could stop the VM's next start.
  * @throws HostFailure
  */
 export async function readColdExtents(
   image: { path: string; format: string; bitmap: string },
   socketPath: string,
 ): Promise<DirtyExtent[]> {
-  const args = ["-r", "-B", image.bitmap, "-f", image.format, "-k", socketPath, "--", image.path];
+  // QEMU's json: form, because qemu-nbd has no flag for it; the path is a value in it and never parsed.
+  const file = { driver: statSync(image.path).isBlockDevice() ? "host_device" : "file", filename: image.path };
+  const source = `json:${JSON.stringify({ driver: image.format, "force-share": true, file })}`;
+  const args = ["-r", "-B", image.bitmap, "-k", socketPath, "--", source];
   const server = spawn("qemu-nbd", args, {
     stdio: ["ignore", "ignore", "pipe"],
     env: { NODE_ENV: process.env.NODE_ENV, PATH: process.env.PATH ?? "", LC_ALL: "C" },

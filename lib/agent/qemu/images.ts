@@ -80,15 +80,21 @@ export function readImageInfo(stdout: string): LiveDisk {
 }
 
 /**
- * The image's chain, active layer first. Without force-share, so that a lock held by anyone is an error and not a
- * picture of an image that is being written. The format comes from the domain: a raw disk is never probed.
+ * The image's chain, active layer first. The format comes from the domain: a raw disk is never probed.
+ * `forceShare`: takes no lock; the caller has made sure that nobody writes. Without it a lock held by anyone is an
+ * error, and a VM that is started during the read cannot start.
  */
-export async function readImage(path: string, format: string): Promise<Read<LiveDisk>> {
+export async function readImage(
+  path: string,
+  format: string,
+  { forceShare }: { forceShare: boolean },
+): Promise<Read<LiveDisk>> {
   if (!path.startsWith("/")) {
     const error = observeError("unsupported-source", "The image's path is not absolute.", path);
     return { ok: false, error };
   }
-  const args = ["info", "--output=json", "--backing-chain", "-f", format, "--", path];
+  const share = forceShare ? ["--force-share"] : [];
+  const args = ["info", "--output=json", "--backing-chain", ...share, "-f", format, "--", path];
   try {
     const result = await limit(() => runTool("qemu-img", args, { timeoutMs: INFO_TIMEOUT_MS }));
     if (result.code !== 0) return { ok: false, error: typeImageError(result.stderr) };
