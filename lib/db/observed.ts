@@ -118,20 +118,22 @@ export async function raisePeaks(
     const { bitmap, layerPath, dirtyBytes, granularity } = count;
     return diskId ? [{ vmId, diskId, bitmap, layerPath, dirtyBytes, granularity, runtimeId, at }] : [];
   });
-  if (rows.length === 0) return;
-  await tx
-    .insert(dirtyPeaks)
-    .values(rows)
-    .onConflictDoUpdate({
-      target: [dirtyPeaks.diskId, dirtyPeaks.bitmap, dirtyPeaks.layerPath],
-      set: {
-        dirtyBytes: sql`excluded.dirty_bytes`,
-        granularity: sql`excluded.granularity`,
-        runtimeId: sql`excluded.runtime_id`,
-        at: sql`excluded.at`,
-      },
-      setWhere: sql`excluded.granularity <> ${dirtyPeaks.granularity} or excluded.dirty_bytes > ${dirtyPeaks.dirtyBytes}`,
-    });
+  // A statement takes 65,535 parameters: two thousand checkpoints on some disks are more.
+  for (let i = 0; i < rows.length; i += 2_000) {
+    await tx
+      .insert(dirtyPeaks)
+      .values(rows.slice(i, i + 2_000))
+      .onConflictDoUpdate({
+        target: [dirtyPeaks.diskId, dirtyPeaks.bitmap, dirtyPeaks.layerPath],
+        set: {
+          dirtyBytes: sql`excluded.dirty_bytes`,
+          granularity: sql`excluded.granularity`,
+          runtimeId: sql`excluded.runtime_id`,
+          at: sql`excluded.at`,
+        },
+        setWhere: sql`excluded.granularity <> ${dirtyPeaks.granularity} or excluded.dirty_bytes > ${dirtyPeaks.dirtyBytes}`,
+      });
+  }
 }
 
 /** Adds to the series what differs from the counts known before. */

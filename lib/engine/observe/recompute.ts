@@ -1,7 +1,7 @@
 /** Brings findings and summary of one VM in line with its record and its newest read, inside the caller's transaction. */
 import { countsOf } from "#chain/digest.ts";
 import { findUndoneRewinds } from "#chain/findings/index.ts";
-import type { DriftInput, Finding, Observation, ObserveError } from "#chain/model.ts";
+import type { DirtyCount, DriftInput, Finding, Observation, ObserveError } from "#chain/model.ts";
 import { isLive } from "#chain/trust.ts";
 import {
   acceptIdentity,
@@ -143,7 +143,8 @@ export async function recompute(tx: Tx, vmId: string): Promise<Recomputed> {
     await acceptIdentities(tx, input, disks, doubted);
     if (isLive(observation) && observation.source === "qmp") {
       const ids = new Map(disks.map((disk) => [disk.target, disk.id]));
-      const trusted = countsOf(observation).filter((count) => !doubted.has(count.target));
+      const isHigher = higherThan(input.samples);
+      const trusted = countsOf(observation).filter((count) => !doubted.has(count.target) && isHigher(count));
       await raisePeaks(tx, vmId, ids, trusted, at, observation.runtimeId);
     }
   }
@@ -187,6 +188,16 @@ async function readUndone(
   if (!isRewound || !isFirstLook || observation.runtimeId === null) return new Set();
   const lastRun = await readCountsOfEarlierRuns(tx, observation.vmId, observation.runtimeId);
   return findUndoneRewinds({ observation, peaks: samples, lastRun });
+}
+
+/** Whether a count is worth writing: most of a long chain did not move since the last read. */
+function higherThan(peaks: readonly DirtyCount[]): (count: DirtyCount) => boolean {
+  const key = ({ target, bitmap, layerPath }: DirtyCount) => JSON.stringify([target, bitmap, layerPath]);
+  const known = new Map(peaks.map((peak) => [key(peak), peak]));
+  return (count) => {
+    const peak = known.get(key(count));
+    return peak?.granularity !== count.granularity || count.dirtyBytes > peak.dirtyBytes;
+  };
 }
 
 async function acceptIdentities(
