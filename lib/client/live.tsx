@@ -1,5 +1,5 @@
 "use client";
-import { useQueryClient } from "@tanstack/react-query";
+import { type Query, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from "react";
 import type { EngineEvent } from "#contract/engine.ts";
 
@@ -13,6 +13,15 @@ const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30_000;
 /** The server sends a heartbeat well within this time; silence means a dead connection that TCP has not noticed. */
 const SILENCE_MS = 45_000;
+
+/** A host's change concerns all its VMs; bursts of hosts are one read. */
+const HOST_GATHER_MS = 1000;
+/** What is read grows old without any event: how old it is, the server says when it is asked again. */
+const AGEING_MS = 15_000;
+
+/** What tells of VMs and has an answer that may have become the past. Extents are read only when somebody asks. */
+const tellsOfVms = ({ queryKey, state }: Query): boolean =>
+  (queryKey[0] === "vm" || queryKey[0] === "vms") && queryKey[2] !== "extents" && state.data !== undefined;
 
 const parseEvent = (data: string): EngineEvent | null => {
   try {
@@ -53,6 +62,14 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     let silence: ReturnType<typeof setTimeout> | undefined;
     let retryMs = FIRST_RETRY_MS;
     let hadGap = false;
+    let gathering: ReturnType<typeof setTimeout> | undefined;
+    const readVmsAgain = () => {
+      gathering = undefined;
+      void queryClient.invalidateQueries({ predicate: tellsOfVms });
+    };
+    const ageing = setInterval(() => {
+      if (source && document.visibilityState === "visible") readVmsAgain();
+    }, AGEING_MS);
 
     const enter = (state: LiveState) => setStatus((old) => (old.state === state ? old : { state, since: Date.now() }));
     const close = () => {
@@ -86,6 +103,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       source.onmessage = (message) => {
         heard();
         const event = parseEvent(message.data);
+        if (event?.type === "host") gathering ??= setTimeout(readVmsAgain, HOST_GATHER_MS);
         if (event) for (const listener of listeners.current) listener(event);
       };
     }
@@ -108,6 +126,8 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     document.addEventListener("visibilitychange", decide);
     return () => {
       close();
+      clearInterval(ageing);
+      clearTimeout(gathering);
       window.removeEventListener("online", decide);
       window.removeEventListener("offline", decide);
       document.removeEventListener("visibilitychange", decide);
