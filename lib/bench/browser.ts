@@ -1,6 +1,7 @@
 /** Chromium as the benches drive it: signed in as a person, every route with a cold cache of its own. */
 import { type Browser, type BrowserContext, chromium, type Page } from "@playwright/test";
 import type { Stack } from "#run/stack.ts";
+import { countMainThread } from "./frames.ts";
 
 const ARGS = [
   "--no-sandbox",
@@ -14,15 +15,12 @@ const ARGS = [
 const VIEWPORT = { width: 1440, height: 900 };
 const DEADLINE_MS = 60_000;
 
-type Watch = { painted: number | null; longTasksMs: number };
+type Watch = { painted: number | null };
 
 /** Runs in the page before any of its scripts: notes when something that matches was painted for the first time. */
 function watch(selector: string) {
-  const state: Watch = { painted: null, longTasksMs: 0 };
+  const state: Watch = { painted: null };
   Object.assign(window, { benchWatch: state });
-  new PerformanceObserver((list) => {
-    for (const task of list.getEntries()) state.longTasksMs += task.duration;
-  }).observe({ type: "longtask", buffered: true });
   const look = () => {
     const found = document.querySelector(selector);
     if (found === null || found.getClientRects().length === 0) return void requestAnimationFrame(look);
@@ -49,8 +47,8 @@ export type Load = {
   /** Scripts as they came over the wire, compressed, until nothing more was asked for. */
   scriptWireBytes: number;
   scripts: number;
-  /** Tasks over 50 ms until the page was quiet, together. */
-  longTasksMs: number;
+  /** Processor time of the page's main thread until it was quiet: what other programs do to the clock is not in it. */
+  mainThreadMs: number;
 };
 
 export type Person = {
@@ -87,25 +85,31 @@ async function enter(context: BrowserContext, url: string): Promise<Person> {
     page.on("requestfinished", (request) => {
       if (request.resourceType() === "script") sizes.push(request.sizes().then((size) => size.responseBodySize));
     });
+    const stop = await countMainThread(page);
     await page.goto(`${url}${path}`, { waitUntil: "commit" });
     await page.waitForFunction(painted);
     await untilQuiet(page, () => sizes.length);
     const timing = await page.evaluate(() => {
       const [entry] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
       const [paint] = performance.getEntriesByName("first-contentful-paint");
-      const { painted, longTasksMs } = (window as unknown as { benchWatch: Watch }).benchWatch;
+      const { painted } = (window as unknown as { benchWatch: Watch }).benchWatch;
       return {
         responseStart: entry?.responseStart ?? Number.NaN,
         responseEnd: entry?.responseEnd ?? Number.NaN,
         firstPaint: paint?.startTime ?? Number.NaN,
         painted: painted ?? Number.NaN,
-        longTasksMs,
         htmlBytes: entry?.decodedBodySize ?? Number.NaN,
         htmlWireBytes: entry?.encodedBodySize ?? Number.NaN,
       };
     });
     const scripts = await Promise.all(sizes);
-    return { ...timing, scripts: scripts.length, scriptWireBytes: scripts.reduce((sum, one) => sum + one, 0) };
+    const mainThreadMs = await stop();
+    return {
+      ...timing,
+      mainThreadMs,
+      scripts: scripts.length,
+      scriptWireBytes: scripts.reduce((sum, one) => sum + one, 0),
+    };
   };
   const follow = async (link: string, selector: string): Promise<number> => {
     await page.evaluate(watch, selector);

@@ -1,24 +1,57 @@
 /** Frames and mounted elements of a page while something moves. */
 import type { Page } from "@playwright/test";
 
-export type Flow = { fps: number; p95Ms: number; mostMounted: number };
-type Count = { times: number[]; most: number; on: boolean };
+export type Flow = {
+  fps: number;
+  /** Processor time of the page's main thread for one frame: what other programs do to the clock is not in it. */
+  cpuMs: number;
+  p95Ms: number;
+  mostMounted: number;
+  movedShare: number;
+};
+type Count = { times: number[]; most: number; moved: number; last: string; on: boolean };
 
-/** Counts animation frames while `act` runs, and at each of them the elements that match. */
+/** Starts counting the processor time of the page's main thread; what it answers stops, and says how much it was. */
+export async function countMainThread(page: Page): Promise<() => Promise<number>> {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Performance.enable", { timeDomain: "threadTicks" });
+  const read = async () => {
+    const { metrics } = await devtools.send("Performance.getMetrics");
+    return (metrics.find(({ name }) => name === "TaskDuration")?.value ?? Number.NaN) * 1000;
+  };
+  const before = await read();
+  return async () => {
+    const spent = (await read()) - before;
+    await devtools.detach();
+    return spent;
+  };
+}
+
+/**
+ * Counts animation frames while `act` runs, at each of them the elements that match, and the frames in which the first
+ * of them stood elsewhere than before: a page that does not move has sixty frames a second too.
+ */
 export async function watchFlow(page: Page, selector: string, act: () => Promise<void>): Promise<Flow> {
   await page.evaluate((selector) => {
-    const count: Count = { times: [], most: 0, on: true };
+    const count: Count = { times: [], most: 0, moved: 0, last: "", on: true };
     Object.assign(window, { benchFrames: count });
     const look = (at: number) => {
       if (!count.on) return;
       count.times.push(at);
-      count.most = Math.max(count.most, document.querySelectorAll(selector).length);
+      const found = document.querySelectorAll(selector);
+      count.most = Math.max(count.most, found.length);
+      const { x, y } = found[0]?.getBoundingClientRect() ?? { x: 0, y: 0 };
+      const place = `${x} ${y}`;
+      if (place !== count.last) count.moved += 1;
+      count.last = place;
       requestAnimationFrame(look);
     };
     requestAnimationFrame(look);
   }, selector);
+  const stop = await countMainThread(page);
   await act();
-  const { times, most } = await page.evaluate(() => {
+  const spent = await stop();
+  const { times, most, moved } = await page.evaluate(() => {
     const { benchFrames } = window as unknown as { benchFrames: Count };
     benchFrames.on = false;
     return benchFrames;
@@ -30,7 +63,29 @@ export async function watchFlow(page: Page, selector: string, act: () => Promise
   const lastedMs = (times.at(-1) ?? 0) - (times[0] ?? 0);
   return {
     fps: lastedMs > 0 ? (gaps.length * 1000) / lastedMs : 0,
+    cpuMs: spent / Math.max(1, times.length),
     p95Ms: gaps[Math.floor(gaps.length * 0.95)] ?? Number.NaN,
     mostMounted: most,
+    movedShare: moved / Math.max(1, times.length),
   };
+}
+
+/**
+ * Drags what lies at a point up and down, one step a frame, for about three seconds. With events made in the page:
+ * real ones go through the browser's process and arrive in bursts when the machine is busy.
+ */
+export async function dragByFrames(page: Page, at: { x: number; y: number }): Promise<void> {
+  await page.evaluate(async ({ x, y }) => {
+    const ground = document.elementFromPoint(x, y);
+    const send = (type: string, offset: number) => {
+      const where = { clientX: x, clientY: y + offset, button: 0, buttons: 1, view: window, bubbles: true };
+      (type === "mousedown" ? ground : window)?.dispatchEvent(new MouseEvent(type, { ...where, cancelable: true }));
+    };
+    send("mousedown", 0);
+    for (let step = 1; step <= 180; step += 1) {
+      await new Promise(requestAnimationFrame);
+      send("mousemove", -6 * (step <= 90 ? step : 180 - step));
+    }
+    send("mouseup", 0);
+  }, at);
 }

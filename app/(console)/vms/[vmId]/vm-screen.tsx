@@ -1,7 +1,6 @@
 "use client";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { RotateCw } from "lucide-react";
-import dynamic from "next/dynamic";
 import { useQueryStates } from "nuqs";
 import { useEffect, useMemo } from "react";
 import { canBackup, canFullBackup, canObserve, canPreparePlan, canValidate } from "#chain/can.ts";
@@ -26,6 +25,7 @@ import { isPast } from "#components/patterns/axis-badge.tsx";
 import { SimulatedBanner } from "#components/patterns/simulated-banner.tsx";
 import { ErrorPanel, Notice } from "#components/patterns/state-panel.tsx";
 import { Button } from "#components/ui/button.tsx";
+import { loadLater } from "#components/ui/load-later.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
 import type { Chain } from "#contract/engine.ts";
 import { bitmapMatrix } from "#graph/matrix.ts";
@@ -34,17 +34,17 @@ import { useVmCommands } from "./use-vm-commands.ts";
 import { useVmReads } from "./use-vm-reads.ts";
 import { ValidationResult } from "./validation-result.tsx";
 
-const loading = () => <Skeleton className="h-[max(24rem,calc(100dvh-17rem))] w-full rounded-lg" />;
+const Loading = () => <Skeleton className="h-[max(24rem,calc(100dvh-17rem))] w-full rounded-lg" />;
 // Loaded when first looked at. The list is the one that the server draws.
-const ChainMap = dynamic(() => import("#components/chain/map/chain-map.tsx"), { ssr: false, loading });
-const BitmapMatrix = dynamic(() => import("#components/bitmaps/bitmap-matrix.tsx").then((m) => m.BitmapMatrix), {
-  ssr: false,
-  loading,
-});
-const ExtentsPanel = dynamic(() => import("#components/extents/extents-panel.tsx").then((m) => m.ExtentsPanel), {
-  ssr: false,
-  loading,
-});
+const ChainMap = loadLater(() => import("#components/chain/map/chain-map.tsx").then((m) => m.default), Loading);
+const BitmapMatrix = loadLater(
+  () => import("#components/bitmaps/bitmap-matrix.tsx").then((m) => m.BitmapMatrix),
+  Loading,
+);
+const ExtentsPanel = loadLater(
+  () => import("#components/extents/extents-panel.tsx").then((m) => m.ExtentsPanel),
+  Loading,
+);
 
 /** Above this many checkpoints the list is the first view: it shows them all, the map only what is not folded. */
 const LIST_ABOVE = 150;

@@ -1,0 +1,35 @@
+"use client";
+import { type ComponentType, useLayoutEffect, useState } from "react";
+
+/**
+ * A component whose code comes when it is first shown; until then `Fallback`, which is also what the server draws.
+ * Not `React.lazy` (or `next/dynamic`, which is made of it): React holds back what suspended until 300 ms after its
+ * fallback, however fast the code came, and that was a third of the time until a map or a matrix could be seen.
+ */
+export function loadLater<Props extends object>(load: () => Promise<ComponentType<Props>>, Fallback: ComponentType) {
+  let known: ComponentType<Props> | null = null;
+  return function LoadedLater(props: Props) {
+    // Empty at first even when the code is there: the first render here must agree with the server's.
+    const [{ View, error }, set] = useState<{ View?: ComponentType<Props>; error?: unknown }>({});
+    useLayoutEffect(() => {
+      let isGone = false;
+      if (known) set({ View: known });
+      else
+        load().then(
+          (loaded) => {
+            known = loaded;
+            if (!isGone) set({ View: loaded });
+          },
+          (reason: unknown) => {
+            if (!isGone) set({ error: reason });
+          },
+        );
+      return () => {
+        isGone = true;
+      };
+    }, []);
+    // To the nearest error boundary, as a failed lazy component does.
+    if (error !== undefined) throw error;
+    return View ? <View {...props} /> : <Fallback />;
+  };
+}
