@@ -40,7 +40,8 @@ test("an image that nobody has open is free, one with a writer is held, one with
   expect(probeWriter(image)).toBe("free");
   await release();
   await hold(["-f", "qcow2", image]);
-  expect(probeWriter(image)).toBe("held");
+  // qemu-nbd listens before it takes the right to write.
+  await until("the writer to be seen", 10_000, () => probeWriter(image) === "held" || null);
 });
 
 test("asking leaves no lock behind, not even while it is asked again and again", () => {

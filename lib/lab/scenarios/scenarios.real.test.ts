@@ -39,9 +39,9 @@ test("a prepared VM shows in libvirt, QEMU and its images exactly the record tha
     ],
     counts: {
       "vda.qcow2 cp1": 2_490_368,
-      "vda.qcow2 cp2": 1_441_792,
-      "vda.qcow2 cp3": 917_504,
-      "vda.qcow2 cp4": 655_360,
+      "vda.qcow2 cp2": 1_703_936,
+      "vda.qcow2 cp3": 1_179_648,
+      "vda.qcow2 cp4": 917_504,
       "vdb.qcow2 cp1": 524_288,
       "vdb.qcow2 cp2": 262_144,
       "vdb.qcow2 cp4": 131_072,
