@@ -42,6 +42,6 @@ export async function prefetch(read: (queries: EngineQueries, client: QueryClien
 }
 
 /** Path and query of this request, as the proxy saw it. */
-export async function currentPath(): Promise<string> {
+async function currentPath(): Promise<string> {
   return (await headers()).get("x-driftline-path") ?? "/vms";
 }

@@ -1,7 +1,7 @@
 import type { LaneEdge, Lanes } from "#graph/lanes.ts";
 import type { Match } from "#graph/types.ts";
 
-export const LANE_PX = 14;
+const LANE_PX = 14;
 const PAD_PX = 10;
 const MOST_LANES = 12;
 
