@@ -19,7 +19,7 @@ export async function signIn(page: Page, next = "/vms"): Promise<void> {
     await signInByForm(page, next);
     session = await page.context().cookies();
   }
-  await expect(page.getByRole("banner")).toBeVisible();
+  await waitForLive(page);
 }
 
 /** Signs in through the page, as a person does, and waits until the page has been left. */
@@ -29,6 +29,11 @@ export async function signInByForm(page: Page, next: string): Promise<void> {
   await page.getByLabel("Password").fill(need("DRIFTLINE_E2E_PASSWORD"));
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.waitForURL((url) => url.pathname !== "/sign-in");
+}
+
+/** Until the page listens: a key pressed before that goes nowhere. */
+export async function waitForLive(page: Page): Promise<void> {
+  await expect(page.locator("[data-live]")).toHaveAttribute("data-live", "connected");
 }
 
 /** Id of a VM of the showcase by its name, asked from the API with the session of the page. */
@@ -45,5 +50,6 @@ export async function openVm(page: Page, name: string, query = ""): Promise<stri
   const id = await vmIdOf(page, name);
   await page.goto(`/vms/${id}${query ? `?${query}` : ""}`);
   await expect(page.getByRole("heading", { level: 1, name })).toBeVisible();
+  await waitForLive(page);
   return id;
 }

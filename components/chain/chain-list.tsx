@@ -1,5 +1,4 @@
 "use client";
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, useEffect, useMemo, useRef } from "react";
 import { formatBytes, plural } from "#client/format.ts";
 import { MatchMark } from "#components/patterns/match-mark.tsx";
@@ -10,8 +9,10 @@ import { assignLanes, lanesThrough } from "#graph/lanes.ts";
 import type { GraphNode } from "#graph/types.ts";
 import type { BackupsByCheckpoint } from "./backups.ts";
 import { gutterWidth, indexEdges, LaneGutter } from "./lane-gutter.tsx";
+import { useRowWindow } from "./use-row-window.ts";
 
 const ROW_PX = 36;
+const HEAD_PX = 32;
 const COLUMNS = ["Checkpoint", "Created", "Record and host", "Disks", "Backup", "Findings"] as const;
 const GRID =
   "grid grid-cols-[auto_minmax(0,1fr)_4.5rem_2rem] md:grid-cols-[auto_minmax(9rem,1.4fr)_7rem_8.5rem_minmax(5rem,1fr)_8rem_minmax(6rem,1fr)] items-center gap-x-2 md:gap-x-3";
@@ -31,22 +32,16 @@ export function ChainList({ nodes, selected, onSelect, backups, past }: Props) {
   const edges = useMemo(() => indexEdges(lanes), [lanes]);
   const newestFirst = useMemo(() => nodes.toReversed(), [nodes]);
   const rowOf = useMemo(() => new Map(newestFirst.map((node, index) => [node.id, index])), [newestFirst]);
-  const virtual = useVirtualizer({
-    count: nodes.length,
-    getScrollElement: () => scroll.current,
-    estimateSize: () => ROW_PX,
-    overscan: 6,
-    initialRect: { width: 900, height: 640 },
-  });
-  const items = virtual.getVirtualItems();
-  const low = nodes.length - 1 - (items.at(-1)?.index ?? 0);
-  const through = useMemo(() => lanesThrough(lanes, low, low + items.length), [lanes, low, items.length]);
+  const { from, to, showRow } = useRowWindow({ scroll, count: nodes.length, rowPx: ROW_PX, headPx: HEAD_PX });
+  // The lanes count rows from the root, the list from the newest.
+  const low = nodes.length - to;
+  const through = useMemo(() => lanesThrough(lanes, low, low + to - from), [lanes, low, to, from]);
   const current = selected !== null ? (rowOf.get(selected) ?? 0) : 0;
 
   useEffect(() => {
     const row = selected === null ? undefined : rowOf.get(selected);
-    if (row !== undefined) virtual.scrollToIndex(row, { align: "auto" });
-  }, [selected, rowOf, virtual]);
+    if (row !== undefined) showRow(row);
+  }, [selected, rowOf, showRow]);
 
   const onKeyDown = (event: KeyboardEvent) => {
     const page = Math.max(1, Math.floor((scroll.current?.clientHeight ?? 0) / ROW_PX) - 1);
@@ -92,11 +87,10 @@ export function ChainList({ nodes, selected, onSelect, backups, past }: Props) {
             </span>
           ))}
         </div>
-        <div role="presentation" className="relative" style={{ height: virtual.getTotalSize() }}>
-          {items.map((item) => {
-            const node = newestFirst[item.index];
-            if (!node) return null;
-            const row = nodes.length - 1 - item.index;
+        <div role="presentation" className="relative" style={{ height: nodes.length * ROW_PX }}>
+          {newestFirst.slice(from, to).map((node, position) => {
+            const index = from + position;
+            const row = nodes.length - 1 - index;
             const lane = lanes.rows[row]?.lane ?? 0;
             const backup = backups.get(node.id);
             return (
@@ -104,7 +98,7 @@ export function ChainList({ nodes, selected, onSelect, backups, past }: Props) {
                 key={node.id}
                 id={rowId(node.id)}
                 role="row"
-                aria-rowindex={item.index + 2}
+                aria-rowindex={index + 2}
                 aria-level={lane + 1}
                 aria-selected={node.id === selected}
                 data-checkpoint={node.id}
@@ -117,7 +111,7 @@ export function ChainList({ nodes, selected, onSelect, backups, past }: Props) {
                     ? "bg-selected forced:outline forced:outline-2 forced:-outline-offset-2"
                     : "hover:bg-hover",
                 )}
-                style={{ height: ROW_PX, transform: `translateY(${item.start}px)` }}
+                style={{ height: ROW_PX, transform: `translateY(${index * ROW_PX}px)` }}
               >
                 <span role="presentation">
                   <LaneGutter

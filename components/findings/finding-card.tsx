@@ -1,14 +1,15 @@
 "use client";
-import { ChevronDown, Copy, LocateFixed } from "lucide-react";
+import { ChevronDown } from "lucide-react";
+import dynamic from "next/dynamic";
 import { useId } from "react";
-import { KIND_TITLES, REMEDY_LABELS } from "#chain/words.ts";
-import { Moment } from "#components/patterns/moment.tsx";
+import { KIND_TITLES } from "#chain/words.ts";
 import { SeverityMark } from "#components/patterns/severity-mark.tsx";
-import { Button } from "#components/ui/button.tsx";
 import { cx } from "#components/ui/cx.ts";
 import type { ChainFinding } from "#contract/engine.ts";
 
-type Props = {
+const FindingBody = dynamic(() => import("./finding-body.tsx").then((m) => m.FindingBody));
+
+type FindingProps = {
   finding: ChainFinding;
   isOpen: boolean;
   onToggle: () => void;
@@ -19,7 +20,8 @@ type Props = {
 };
 
 /** One finding: what each witness says, since when, how it came, what it costs, what would put it right. */
-export function FindingCard({ finding, isOpen, onToggle, onLocate, onCopy, noPlan }: Props) {
+export function FindingCard(props: FindingProps) {
+  const { finding, isOpen, onToggle } = props;
   const body = useId();
   const { checkpointId, disk, bitmap } = finding.subject;
   const subject = [checkpointId, disk, bitmap !== checkpointId ? bitmap : null].filter((part) => part !== null);
@@ -51,68 +53,10 @@ export function FindingCard({ finding, isOpen, onToggle, onLocate, onCopy, noPla
         </button>
       </h3>
       {isOpen && (
-        <div id={body} className="space-y-3 px-4 pb-4">
-          <p className="flex flex-wrap items-center gap-x-2 text-xs text-ink-3">
-            <SeverityMark severity={finding.severity} />
-            <span className="font-mono">{finding.kind}</span>
-            {finding.reason && <span className="font-mono">({finding.reason})</span>}
-            <span>
-              since <Moment at={finding.since} />
-            </span>
-          </p>
-          <dl className="grid grid-cols-[auto_1fr] gap-x-3 gap-y-1.5 rounded-md border border-line bg-surface p-3">
-            <Witness name="Record" says={finding.evidence.record} />
-            <Witness name="libvirt" says={finding.evidence.metadata} />
-            <Witness name="Disk" says={finding.evidence.bitmap} />
-          </dl>
-          <div>
-            <h4 className="text-xs font-medium text-ink-3">How it likely came</h4>
-            <p>{finding.explanation}</p>
-            {finding.owner && <p className="text-ink-2">Likely owner: {finding.owner}.</p>}
-          </div>
-          <div>
-            <h4 className="text-xs font-medium text-ink-3">What it means for the next backup</h4>
-            <p>{finding.consequence}</p>
-          </div>
-          {finding.remedies.length > 0 && (
-            <div>
-              <h4 className="mb-1 text-xs font-medium text-ink-3">What would put it right</h4>
-              <ul className="space-y-1.5">
-                {finding.remedies.map((remedy) => (
-                  <li key={remedy} className="flex flex-wrap items-center gap-x-2 gap-y-1">
-                    <Button size="sm" unavailable={noPlan}>
-                      {REMEDY_LABELS[remedy].label}
-                    </Button>
-                    <span className="min-w-0 flex-1 basis-40 text-ink-2">{REMEDY_LABELS[remedy].hint}</span>
-                  </li>
-                ))}
-              </ul>
-              {noPlan && <p className="mt-1.5 text-xs text-ink-3">{noPlan}</p>}
-            </div>
-          )}
-          <div className="flex flex-wrap gap-2">
-            <Button size="sm" look="quiet" className="-ml-2" onClick={onCopy}>
-              <Copy size={14} aria-hidden /> Copy as text
-            </Button>
-            {onLocate && (
-              <Button size="sm" look="quiet" onClick={onLocate}>
-                <LocateFixed size={14} aria-hidden /> Show in the chain
-              </Button>
-            )}
-          </div>
+        <div id={body} className="min-h-40 space-y-3 px-4 pb-4">
+          <FindingBody {...props} />
         </div>
       )}
     </article>
-  );
-}
-
-function Witness({ name, says }: { name: string; says: string | null }) {
-  return (
-    <>
-      <dt className="text-xs leading-5 font-medium text-ink-3">{name}</dt>
-      <dd className={cx("font-mono text-xs leading-5 break-words", says === null && "text-ink-3")}>
-        {says ?? "not asked"}
-      </dd>
-    </>
   );
 }

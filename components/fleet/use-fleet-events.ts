@@ -2,6 +2,7 @@ import { type InfiniteData, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { useApi } from "#client/api.ts";
 import { useLiveEvent } from "#client/live.tsx";
+import { hasAnswer } from "#client/queries.ts";
 import type { VmRow } from "#contract/engine.ts";
 
 type Page = { items: VmRow[] };
@@ -23,15 +24,16 @@ export function useFleetEvents(): void {
     timer.current = undefined;
     const ids = changed.current;
     changed.current = new Set();
-    void queryClient.invalidateQueries({ queryKey: ["vms", "counts"] });
+    void queryClient.invalidateQueries({ queryKey: ["vms", "counts"], predicate: hasAnswer });
     const lists = queryClient.getQueriesData<InfiniteData<Page>>({ queryKey: ["vms", "list"], type: "active" });
     const loaded = new Set(lists.flatMap(([, data]) => data?.pages.flatMap((page) => page.items.map((row) => row.id))));
     const wanted = [...ids].filter((id) => loaded.has(id));
-    if (wanted.length > READ_ONE_BY_ONE || wanted.length < ids.size) {
-      if (wanted.length > READ_ONE_BY_ONE || lists.some(([, data]) => (data?.pages.length ?? 0) <= 1)) {
-        void queryClient.invalidateQueries({ queryKey: ["vms", "list"] });
-        return;
-      }
+    const pages = Math.max(0, ...lists.map(([, data]) => data?.pages.length ?? 0));
+    // One loaded page is one request, and a VM that is new to it may belong there.
+    const mayHaveJoined = wanted.length < ids.size && pages <= 1;
+    if (mayHaveJoined || wanted.length > Math.max(READ_ONE_BY_ONE, pages)) {
+      void queryClient.invalidateQueries({ queryKey: ["vms", "list"], predicate: hasAnswer });
+      return;
     }
     const fresh = await Promise.allSettled(wanted.map((vmId) => api.vms.get({ vmId })));
     const byId = new Map(fresh.flatMap((read) => (read.status === "fulfilled" ? [[read.value.id, read.value]] : [])));
@@ -46,7 +48,7 @@ export function useFleetEvents(): void {
   };
 
   useLiveEvent((event) => {
-    if (event.type === "host") void queryClient.invalidateQueries({ queryKey: ["hosts"] });
+    if (event.type === "host") void queryClient.invalidateQueries({ queryKey: ["hosts"], predicate: hasAnswer });
     if (event.type !== "vm" && event.type !== "job") return;
     changed.current.add(event.vmId);
     timer.current ??= setTimeout(() => void apply(), GATHER_MS);

@@ -7,7 +7,7 @@ import { formatAge, formatCount, plural } from "#client/format.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { notify } from "#client/notify.ts";
 import { toProblemView } from "#client/problem.ts";
-import { engineQueries } from "#client/queries.ts";
+import { engineQueries, hasAnswer } from "#client/queries.ts";
 import { HostError } from "#components/patterns/host-error.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { PageHead } from "#components/patterns/page-head.tsx";
@@ -27,7 +27,7 @@ export function HostsView() {
   const queryClient = useQueryClient();
   const hosts = useQuery(queries.hosts());
   useLiveEvent((event) => {
-    if (event.type === "host") void queryClient.invalidateQueries({ queryKey: ["hosts"] });
+    if (event.type === "host") void queryClient.invalidateQueries({ queryKey: ["hosts"], predicate: hasAnswer });
   });
   const items = hosts.data?.items ?? [];
   return (

@@ -14,7 +14,7 @@ import Link from "next/link";
 import { useApi } from "#client/api.ts";
 import { formatAge } from "#client/format.ts";
 import { useLiveEvent } from "#client/live.tsx";
-import { engineQueries } from "#client/queries.ts";
+import { engineQueries, hasAnswer } from "#client/queries.ts";
 import type { Tone } from "#client/words.ts";
 import { TONE_TEXT } from "#components/patterns/axis-badge.tsx";
 import { type Column, ListRows } from "#components/patterns/list-rows.tsx";
@@ -74,7 +74,7 @@ export function JobsView() {
   const queryClient = useQueryClient();
   const jobs = useInfiniteQuery(engineQueries(useApi()).jobs());
   useLiveEvent((event) => {
-    if (event.type === "job") void queryClient.invalidateQueries({ queryKey: ["jobs"] });
+    if (event.type === "job") void queryClient.invalidateQueries({ queryKey: ["jobs"], predicate: hasAnswer });
   });
   return (
     <div className="mx-auto max-w-6xl px-3 py-4 sm:px-4">

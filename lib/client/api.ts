@@ -1,28 +1,27 @@
 "use client";
-import { createORPCClient } from "@orpc/client";
 import type { AnyContractRouter, ContractRouterClient } from "@orpc/contract";
-import { OpenAPILink } from "@orpc/openapi-client/fetch";
 import { createContext, useContext } from "react";
 import type { engineContract } from "#contract/engine.ts";
-import { readProblem } from "./problem.ts";
+import { callRoute } from "./routes.ts";
 
 /** The engine API as typed calls; the server's own client has the same shape. */
 export type EngineApi = ContractRouterClient<typeof engineContract>;
+type Call = (path: readonly string[], input: unknown, options?: { signal?: AbortSignal }) => Promise<unknown>;
+
+/** `api.vms.chain(input, options)` becomes `call(["vms", "chain"], input, options)`. */
+function recordPath(path: readonly string[], call: Call): unknown {
+  return new Proxy(() => undefined, {
+    get: (_, key) => (typeof key === "string" && key !== "then" ? recordPath([...path, key], call) : undefined),
+    apply: (_, __, [input, options]: [unknown, { signal?: AbortSignal }?]) => call(path, input, options),
+  });
+}
 
 /**
- * The browser's client, same origin, session cookie.
- * `routes` is the minified contract (methods and paths): the schemas stay on the server and out of the bundle.
+ * The browser's client. `routes` is the minified contract (methods and paths): types come from the full one,
+ * the schemas stay on the server and out of the bundle.
  */
 export function createBrowserApi(routes: AnyContractRouter): EngineApi {
-  const link = new OpenAPILink(routes, {
-    url: () => `${window.location.origin}/api/v1`,
-    fetch: async (request, init) => {
-      const response = await fetch(request, { ...init, credentials: "same-origin" });
-      if (!response.ok) throw await readProblem(response);
-      return response;
-    },
-  });
-  return createORPCClient(link);
+  return recordPath([], (path, input, options) => callRoute(routes, path, input, options?.signal)) as EngineApi;
 }
 
 const ApiContext = createContext<EngineApi | null>(null);

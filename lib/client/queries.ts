@@ -1,4 +1,4 @@
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, type Query, queryOptions } from "@tanstack/react-query";
 import type { VmQuery } from "#contract/engine.ts";
 import type { EngineApi } from "./api.ts";
 import type { FleetState } from "./url-state.ts";
@@ -106,4 +106,10 @@ export function engineQueries(api: EngineApi) {
       }),
   };
 }
+/**
+ * For what an event makes stale: only queries that have an answer are read again. One that failed shows its error until
+ * somebody asks again, instead of flickering between the error and a skeleton with every event.
+ */
+export const hasAnswer = (query: Query): boolean => query.state.data !== undefined;
+
 export type EngineQueries = ReturnType<typeof engineQueries>;

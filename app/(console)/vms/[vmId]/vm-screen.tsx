@@ -8,7 +8,7 @@ import { useApi } from "#client/api.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { overlayNodes } from "#client/overlay.ts";
 import { toProblemView } from "#client/problem.ts";
-import { engineQueries } from "#client/queries.ts";
+import { engineQueries, hasAnswer } from "#client/queries.ts";
 import { toSituation, whyNot } from "#client/situation.ts";
 import { chainParsers } from "#client/url-state.ts";
 import { NextBackupCard } from "#components/backup/next-backup.tsx";
@@ -16,8 +16,6 @@ import { backupsByCheckpoint } from "#components/chain/backups.ts";
 import { ChainEmpty } from "#components/chain/chain-empty.tsx";
 import { ChainList } from "#components/chain/chain-list.tsx";
 import { ChainSkeleton } from "#components/chain/chain-skeleton.tsx";
-import { CheckpointDetail } from "#components/chain/checkpoint-detail.tsx";
-import { ObservationNotices } from "#components/chain/observation-notice.tsx";
 import { ViewSwitch } from "#components/chain/view-switch.tsx";
 import { VmHeader } from "#components/chain/vm-header.tsx";
 import { FindingsPanel, sortFindings } from "#components/findings/findings-panel.tsx";
@@ -32,7 +30,6 @@ import { bitmapMatrix } from "#graph/matrix.ts";
 import { graphNodes } from "#graph/nodes.ts";
 import { useVmCommands } from "./use-vm-commands.ts";
 import { useVmReads } from "./use-vm-reads.ts";
-import { ValidationResult } from "./validation-result.tsx";
 
 const Loading = () => <Skeleton className="h-[max(24rem,calc(100dvh-17rem))] w-full rounded-lg" />;
 // Loaded when first looked at. The list is the one that the server draws.
@@ -46,6 +43,15 @@ const ExtentsPanel = loadLater(
   Loading,
 );
 
+// Drawn on the server too, but only sent where there is something to say.
+const ObservationNotices = dynamic(() =>
+  import("#components/chain/observation-notice.tsx").then((m) => m.ObservationNotices),
+);
+const CheckpointDetail = dynamic(() =>
+  import("#components/chain/checkpoint-detail.tsx").then((m) => m.CheckpointDetail),
+);
+const ValidationResult = dynamic(() => import("./validation-result.tsx").then((m) => m.ValidationResult));
+
 /** Above this many checkpoints the list is the first view: it shows them all, the map only what is not folded. */
 const LIST_ABOVE = 150;
 
@@ -57,7 +63,7 @@ export function VmScreen({ vmId }: { vmId: string }) {
     if ((event.type === "vm" || event.type === "job") && event.vmId === vmId) {
       void queryClient.invalidateQueries({
         queryKey: ["vm", vmId],
-        predicate: (query) => query.queryKey[2] !== "extents",
+        predicate: (query) => query.queryKey[2] !== "extents" && hasAnswer(query),
       });
     }
   });
@@ -147,7 +153,7 @@ function ChainScreen({ chain, failure, onRetry }: { chain: Chain; failure: strin
             What is shown is old: {failure}
           </Notice>
         )}
-        <ObservationNotices chain={chain} />
+        {isDoubtful(chain) && <ObservationNotices chain={chain} />}
         {validate.data && <ValidationResult result={validate.data} onClose={validate.reset} />}
         <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_25rem]">
           <section aria-label="Chain" className="min-w-0 space-y-2.5">
@@ -245,3 +251,11 @@ function ChainScreen({ chain, failure, onRetry }: { chain: Chain; failure: strin
     </>
   );
 }
+
+/** Something could not be read, or not lately. */
+const isDoubtful = ({ host, freshness }: Chain): boolean =>
+  isPast(freshness) ||
+  host.status !== "observed" ||
+  host.error !== null ||
+  host.checkpoints === null ||
+  host.disks.some((disk) => disk.error !== null);
