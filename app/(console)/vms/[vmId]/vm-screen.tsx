@@ -16,6 +16,7 @@ import { backupsByCheckpoint } from "#components/chain/backups.ts";
 import { ChainEmpty } from "#components/chain/chain-empty.tsx";
 import { ChainList } from "#components/chain/chain-list.tsx";
 import { ChainSkeleton } from "#components/chain/chain-skeleton.tsx";
+import { ObservationNotices } from "#components/chain/observation-notice.tsx";
 import { ViewSwitch } from "#components/chain/view-switch.tsx";
 import { VmHeader } from "#components/chain/vm-header.tsx";
 import { FindingsPanel, sortFindings } from "#components/findings/findings-panel.tsx";
@@ -43,14 +44,15 @@ const ExtentsPanel = loadLater(
   Loading,
 );
 
-// Drawn on the server too, but only sent where there is something to say.
-const ObservationNotices = dynamic(() =>
-  import("#components/chain/observation-notice.tsx").then((m) => m.ObservationNotices),
+const LoadingDetail = () => <Skeleton className="h-64 w-full rounded-lg" />;
+const CheckpointDetail = loadLater(
+  () => import("#components/chain/checkpoint-detail.tsx").then((m) => m.CheckpointDetail),
+  LoadingDetail,
 );
-const CheckpointDetail = dynamic(() =>
-  import("#components/chain/checkpoint-detail.tsx").then((m) => m.CheckpointDetail),
+const ValidationResult = loadLater(
+  () => import("./validation-result.tsx").then((m) => m.ValidationResult),
+  () => <Skeleton className="h-14 w-full rounded-lg" />,
 );
-const ValidationResult = dynamic(() => import("./validation-result.tsx").then((m) => m.ValidationResult));
 
 /** Above this many checkpoints the list is the first view: it shows them all, the map only what is not folded. */
 const LIST_ABOVE = 150;
@@ -153,7 +155,7 @@ function ChainScreen({ chain, failure, onRetry }: { chain: Chain; failure: strin
             What is shown is old: {failure}
           </Notice>
         )}
-        {isDoubtful(chain) && <ObservationNotices chain={chain} />}
+        <ObservationNotices chain={chain} />
         {validate.data && <ValidationResult result={validate.data} onClose={validate.reset} />}
         <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_25rem]">
           <section aria-label="Chain" className="min-w-0 space-y-2.5">
@@ -251,11 +253,3 @@ function ChainScreen({ chain, failure, onRetry }: { chain: Chain; failure: strin
     </>
   );
 }
-
-/** Something could not be read, or not lately. */
-const isDoubtful = ({ host, freshness }: Chain): boolean =>
-  isPast(freshness) ||
-  host.status !== "observed" ||
-  host.error !== null ||
-  host.checkpoints === null ||
-  host.disks.some((disk) => disk.error !== null);
