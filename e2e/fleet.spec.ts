@@ -77,3 +77,11 @@ test("a VM that changes on its host changes in the list without a reload", async
   expect(answer.status()).toBe(200);
   await expect.poll(() => row.locator("time").first().getAttribute("datetime")).not.toBe(before);
 });
+
+test("the hosts say how many VMs they have, and together that is the fleet", async ({ page }) => {
+  const fleet = Number(await page.getByRole("table", { name: "VMs" }).getAttribute("aria-rowcount")) - 1;
+  await page.goto("/hosts");
+  const counts = await page.getByRole("link", { name: /^\d+ VMs?$/ }).allTextContents();
+  expect(counts.length).toBeGreaterThan(1);
+  expect(counts.reduce((sum, text) => sum + Number.parseInt(text, 10), 0)).toBe(fleet);
+});

@@ -32,7 +32,7 @@ export async function signInByForm(page: Page, next: string): Promise<void> {
 }
 
 /** Until the page listens: a key pressed before that goes nowhere. */
-export async function waitForLive(page: Page): Promise<void> {
+async function waitForLive(page: Page): Promise<void> {
   await expect(page.locator("[data-live]")).toHaveAttribute("data-live", "connected");
 }
 

@@ -1,13 +1,17 @@
 "use client";
 import { ChevronDown } from "lucide-react";
-import dynamic from "next/dynamic";
 import { useId } from "react";
 import { KIND_TITLES } from "#chain/words.ts";
 import { SeverityMark } from "#components/patterns/severity-mark.tsx";
 import { cx } from "#components/ui/cx.ts";
+import { loadLater } from "#components/ui/load-later.tsx";
+import { Skeleton } from "#components/ui/skeleton.tsx";
 import type { ChainFinding } from "#contract/engine.ts";
 
-const FindingBody = dynamic(() => import("./finding-body.tsx").then((m) => m.FindingBody));
+const FindingBody = loadLater(
+  () => import("./finding-body.tsx").then((m) => m.FindingBody),
+  () => <Skeleton className="h-40 w-full" />,
+);
 
 type FindingProps = {
   finding: ChainFinding;
@@ -53,7 +57,7 @@ export function FindingCard(props: FindingProps) {
         </button>
       </h3>
       {isOpen && (
-        <div id={body} className="min-h-40 space-y-3 px-4 pb-4">
+        <div id={body} className="space-y-3 px-4 pb-4">
           <FindingBody {...props} />
         </div>
       )}

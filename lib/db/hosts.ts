@@ -33,7 +33,8 @@ export async function applyHosts(tx: Tx, wanted: { name: string; url: string }[]
   return [...changes, ...gone.map((host) => `host ${host.name} taken out`)];
 }
 
-const vmsOn = sql<number>`(select count(*)::int from ${vms} where ${vms.hostId} = ${hosts.id})`;
+// Written with the tables: in a select over one table drizzle leaves them out, and "id" would be that of the VM.
+const vmsOn = sql<number>`(select count(*)::int from ${vms} where ${vms}."host_id" = ${hosts}."id")`;
 const shape = (row: typeof hosts.$inferSelect & { vms: number }) => ({
   ...row,
   lastContactAt: isoOrNull(row.lastContactAt),
