@@ -27,6 +27,7 @@ export function findDrift(input: DriftInput): Finding[] {
     .filter((finding) => !isInFlight(ctx, finding))
     .map((finding) => ({
       ...finding,
+      evidence: { ...finding.evidence, metadata: finding.evidence.metadata ?? libvirtsWord(ctx, finding) },
       acknowledged: acknowledged.has(finding.id),
       remedies: finding.remedies.filter((remedy) => !actsOnUnread(ctx, finding, remedy)),
     }))
@@ -47,6 +48,16 @@ function collect(ctx: DriftContext): Finding[] {
     ...findRecordDefects(ctx),
     ...findVmDefects(ctx),
   ];
+}
+
+/** What libvirt's list says of the checkpoint that a finding is about, also where the disk alone gave it away. */
+function libvirtsWord(ctx: DriftContext, { subject }: Finding): string | null {
+  if (subject.checkpointId === null || !ctx.host.ok) return null;
+  const listed = ctx.host.value.get(subject.checkpointId);
+  if (!listed) return "not in libvirt's list";
+  const bitmap = listed.disks.find(({ target }) => target === subject.disk)?.bitmap;
+  if (subject.disk === null || !listed.hasDisksElement) return "listed";
+  return bitmap === undefined ? `listed, without ${subject.disk}` : `listed, with bitmap ${bitmap} on ${subject.disk}`;
 }
 
 function isInFlight(ctx: DriftContext, { kind, subject }: Finding): boolean {

@@ -57,7 +57,7 @@ export function findingWords(input: WordsInput): FindingWords {
   const owner = input.owner === null ? "Its owner is not known." : `By its name it probably belongs to ${input.owner}.`;
   const { kind, reason } = input;
   const words = (explanation: string, consequence: string): FindingWords => ({ explanation, consequence });
-  const fullFor = `Checkpoint ${cp} cannot be the base of an incremental backup of ${disk}. The next backup uses an older healthy base if there is one, else it is full for this disk.`;
+  const fullFor = `Checkpoint ${cp} cannot be the base of an incremental backup of ${disk}. The next backup uses another healthy base if there is one, else it is full for this disk.`;
   switch (kind) {
     case "metadata.missing":
       return words(
