@@ -19,6 +19,7 @@ import {
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
+import { reachableBinaries } from "./embedded-binaries.ts";
 import { liveOwner, lockedBy, logTail, prepareSocketDir, serverProcesses, writeOwner } from "./embedded-files.ts";
 import { chooseRunAs, databaseUser, type RunAs, runAs } from "./embedded-user.ts";
 
@@ -171,7 +172,7 @@ export async function startEmbeddedPostgres(options: { dataDir: string }): Promi
   mkdirSync(options.dataDir, { recursive: true, mode: 0o755 });
   const dataDir = realpathSync(options.dataDir);
   const pgData = path.join(dataDir, "postgres");
-  const { postgres, initdb } = await findBinaries();
+  const { postgres, initdb } = reachableBinaries(await findBinaries());
   if (existsSync(pgData)) await clearTheWay(dataDir, pgData);
   else initialise(initdb, postgres, dataDir, pgData);
   const as = chooseRunAs(postgres, pgData);
