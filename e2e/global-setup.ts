@@ -9,7 +9,7 @@ import { openLab } from "#lab/lab.ts";
 import { connectEngine } from "#run/api.ts";
 import { ensureBuild } from "#run/build.ts";
 import { prepareShowcase } from "#run/showcase.ts";
-import { startStack } from "#run/stack.ts";
+import { type Stack, startStack } from "#run/stack.ts";
 
 export default async function setUp(): Promise<(() => Promise<void>) | undefined> {
   if (process.env.DRIFTLINE_E2E_URL) return undefined;
@@ -18,8 +18,21 @@ export default async function setUp(): Promise<(() => Promise<void>) | undefined
   const lab = await openLab({ hosts: ["alpha", "beta"] });
   const hosts = lab.hosts.map((host) => ({ name: host.name, libvirtUri: host.uri }));
   // Short limits, so that "ageing" and "stale" can be seen within a journey.
-  const stack = await startStack({ dir, hosts, policy: { observeEverySeconds: 5, staleAfterSeconds: 20 } });
-  await prepareShowcase(lab, connectEngine(stack.url, stack.apiKey));
+  const policy = { observeEverySeconds: 5, staleAfterSeconds: 20 };
+  let up: Stack | null = null;
+  const takeDown = async () => {
+    await up?.stop();
+    await lab.close();
+    rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    up = await startStack({ dir, hosts, policy });
+    await prepareShowcase(lab, connectEngine(up.url, up.apiKey));
+  } catch (error) {
+    await takeDown();
+    throw error;
+  }
+  const stack = up;
   process.env.DRIFTLINE_E2E_URL = stack.url;
   process.env.DRIFTLINE_E2E_EMAIL = stack.email;
   process.env.DRIFTLINE_E2E_PASSWORD = stack.password;
@@ -29,9 +42,5 @@ export default async function setUp(): Promise<(() => Promise<void>) | undefined
   process.env.DRIFTLINE_E2E_POSTMASTER = join(dir, "data/postgres/postgres/postmaster.pid");
   process.env.DRIFTLINE_E2E_STACK = join(dir, "stack.json");
   writeFileSync(join(dir, "stack.json"), JSON.stringify({ agents }));
-  return async () => {
-    await stack.stop();
-    await lab.close();
-    rmSync(dir, { recursive: true, force: true });
-  };
+  return takeDown;
 }

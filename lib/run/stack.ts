@@ -50,13 +50,18 @@ function waitForLine(child: ChildProcess, pattern: RegExp, deadlineMs: number): 
 }
 
 function run(script: string, args: string[], env: Record<string, string>, log?: (line: string) => void): ChildProcess {
-  const child = spawn(process.execPath, [join(root, script), ...args], {
-    cwd: root,
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-    // Its own group: a Ctrl-C in our terminal reaches us alone, and we take the children down in order.
-    detached: true,
-  });
+  const orphaned = ["--import", join(root, "lib/run/die-with-parent.ts")];
+  const child = spawn(
+    process.execPath,
+    [...(script.startsWith("lib/agent/") ? orphaned : []), join(root, script), ...args],
+    {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      // Its own group: a Ctrl-C in our terminal reaches us alone, and we take the children down in order.
+      detached: true,
+    },
+  );
   if (log) {
     child.stdout?.on("data", (chunk) => log(String(chunk)));
     child.stderr?.on("data", (chunk) => log(String(chunk)));
