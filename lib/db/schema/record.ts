@@ -1,7 +1,20 @@
-import { bigint, foreignKey, index, integer, pgTable, primaryKey, text, unique, uuid } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  boolean,
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  unique,
+  uuid,
+} from "drizzle-orm/pg-core";
 import type { BackupState, RecordOrigin, RecordState } from "../../chain/model.ts";
 import { BACKUP_STATES, RECORD_ORIGINS, RECORD_STATES } from "../../chain/model.ts";
 import { at, oneOf } from "./columns.ts";
+import { hosts } from "./hosts.ts";
 import { disks, vms } from "./vms.ts";
 
 export const BACKUP_KINDS = ["full", "incremental", "mixed"] as const;
@@ -73,6 +86,10 @@ export const vmBackups = pgTable(
     startedAt: at("started_at").notNull(),
     endedAt: at("ended_at"),
     bytes: bigint("bytes", { mode: "number" }),
+    hostId: uuid("host_id").references(() => hosts.id),
+    /** No foreign key: the history outlives jobs. */
+    jobId: uuid("job_id"),
+    error: text("error"),
   },
   (t) => [
     oneOf("vm_backups_kind_known", t.kind, BACKUP_KINDS),
@@ -93,10 +110,31 @@ export const vmBackupDiskMap = pgTable(
     mode: text("mode").notNull(),
     baseCheckpointId: text("base_checkpoint_id"),
     path: text("path"),
+    backing: text("backing"),
+    /** Hex SHA-256 of the disk's content as read back from the chain of files when the backup had finished. */
+    sha256: text("sha256"),
+    virtualSize: bigint("virtual_size", { mode: "number" }),
     bytes: bigint("bytes", { mode: "number" }),
   },
   (t) => [
     primaryKey({ columns: [t.backupId, t.diskId] }),
     oneOf("vm_backup_disk_map_mode_known", t.mode, ["full", "incremental"]),
   ],
+);
+
+/** Restore proofs, one row each. */
+export const backupVerifications = pgTable(
+  "backup_verifications",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    backupId: uuid("backup_id")
+      .notNull()
+      .references(() => vmBackups.id),
+    at: at("at").notNull().defaultNow(),
+    actor: text("actor").notNull(),
+    ok: boolean("ok").notNull(),
+    detail: text("detail").notNull(),
+    disks: jsonb("disks").$type<Record<string, unknown>[]>().notNull(),
+  },
+  (t) => [index("backup_verifications_newest").on(t.backupId, t.at)],
 );

@@ -11,22 +11,27 @@ import {
   unique,
   uuid,
 } from "drizzle-orm/pg-core";
+import type { Plan, PlanBasis } from "../../chain/plan/model.ts";
+import { PLAN_INTENTS } from "../../chain/plan/model.ts";
 import { at, oneOf } from "./columns.ts";
 import { vms } from "./vms.ts";
 
-export const PLAN_INTENTS = ["redefine", "heal", "adopt", "prune", "remove", "backup", "repair-record"] as const;
 export const PLAN_STATES = ["ready", "applied", "expired", "out-of-date"] as const;
 export const JOB_STATES = ["queued", "running", "succeeded", "failed", "cancelled", "lost"] as const;
 export const STEP_STATES = ["queued", "running", "succeeded", "failed", "skipped"] as const;
 
-export type PlanBasis = {
-  recordRevision: number;
-  observationDigest: string | null;
-  observedAt: string | null;
-  hostId: string | null;
-  runtimeId: string | null;
-};
-export type PlanStep = { n: number; verb: string; subject: string; call: string; reversible: boolean };
+export type PlanChange = { what: string; was: string; is: string };
+export type PlanRefusalRow = { field: string | null; code: string; reason: string };
+
+/** One plan with a part per VM. `refused`: the VMs that got no plan, and why. */
+export const planGroups = pgTable("plan_groups", {
+  id: uuid("id").primaryKey().defaultRandom(),
+  intent: text("intent").$type<(typeof PLAN_INTENTS)[number]>().notNull(),
+  refused: jsonb("refused").$type<{ vmId: string; refusals: PlanRefusalRow[] }[]>().notNull().default([]),
+  createdBy: text("created_by").notNull(),
+  createdAt: at("created_at").notNull().defaultNow(),
+  expiresAt: at("expires_at").notNull(),
+});
 
 /** What would be done, computed from a basis; a value that stays readable for ever. */
 export const plans = pgTable(
@@ -36,11 +41,14 @@ export const plans = pgTable(
     vmId: uuid("vm_id")
       .notNull()
       .references(() => vms.id),
+    groupId: uuid("group_id").references(() => planGroups.id),
     intent: text("intent").$type<(typeof PLAN_INTENTS)[number]>().notNull(),
     tier: smallint("tier").notNull(),
     basis: jsonb("basis").$type<PlanBasis>().notNull(),
-    consequences: jsonb("consequences").$type<string[]>().notNull(),
-    steps: jsonb("steps").$type<PlanStep[]>().notNull(),
+    /** The whole value as it was computed; it is never changed. */
+    body: jsonb("body").$type<Plan>().notNull(),
+    /** Why it was refused as out of date. */
+    changes: jsonb("changes").$type<PlanChange[]>().notNull().default([]),
     state: text("state").$type<(typeof PLAN_STATES)[number]>().notNull(),
     createdBy: text("created_by").notNull(),
     createdAt: at("created_at").notNull().defaultNow(),
@@ -50,6 +58,7 @@ export const plans = pgTable(
     oneOf("plans_intent_known", t.intent, PLAN_INTENTS),
     oneOf("plans_state_known", t.state, PLAN_STATES),
     index("plans_by_vm").on(t.vmId, t.createdAt),
+    index("plans_by_group").on(t.groupId),
   ],
 );
 
@@ -67,6 +76,13 @@ export const jobs = pgTable(
     kind: text("kind").$type<(typeof PLAN_INTENTS)[number]>().notNull(),
     state: text("state").$type<(typeof JOB_STATES)[number]>().notNull(),
     idempotencyKey: text("idempotency_key"),
+    actor: text("actor").notNull().default("driftline"),
+    role: text("role"),
+    reason: text("reason"),
+    traceId: text("trace_id"),
+    cancelRequestedAt: at("cancel_requested_at"),
+    lostContactSince: at("lost_contact_since"),
+    error: text("error"),
     doneBytes: bigint("done_bytes", { mode: "number" }),
     totalBytes: bigint("total_bytes", { mode: "number" }),
     /** What was observed afterwards. */
@@ -97,9 +113,25 @@ export const jobSteps = pgTable(
     startedAt: at("started_at"),
     endedAt: at("ended_at"),
     error: text("error"),
+    hostMessage: text("host_message"),
+    outcome: text("outcome"),
   },
   (t) => [primaryKey({ columns: [t.jobId, t.n] }), oneOf("job_steps_state_known", t.state, STEP_STATES)],
 );
+
+/** Who may change a VM now: one job at a time. A lease that ran out may be taken over; its owner notices and stops. */
+export const vmLeases = pgTable("vm_leases", {
+  vmId: uuid("vm_id")
+    .primaryKey()
+    .references(() => vms.id),
+  jobId: uuid("job_id")
+    .notNull()
+    .references(() => jobs.id),
+  /** The process that holds it. */
+  holder: text("holder").notNull(),
+  takenAt: at("taken_at").notNull().defaultNow(),
+  expiresAt: at("expires_at").notNull(),
+});
 
 /** Append-only; a trigger in the migrations refuses updates and deletes. */
 export const auditLog = pgTable(
@@ -114,6 +146,10 @@ export const auditLog = pgTable(
     outcome: text("outcome").$type<"done" | "refused" | "failed">().notNull(),
     detail: text("detail"),
     traceId: text("trace_id"),
+    planId: uuid("plan_id"),
+    jobId: uuid("job_id"),
+    /** Given by the person. */
+    reason: text("reason"),
   },
   (t) => [
     oneOf("audit_log_outcome_known", t.outcome, ["done", "refused", "failed"]),

@@ -8,5 +8,6 @@ export async function getPlan({ engine }: Context, { planId }: { planId: string 
   const plan = await find(engine.db.orm, planId);
   if (!plan) throw new ProblemError("not_found", `There is no plan ${planId}.`, { subject: planId });
   const expired = plan.state === "ready" && Date.parse(plan.expiresAt) < Date.now();
-  return { ...plan, state: expired ? "expired" : plan.state };
+  const { consequences, steps } = plan.body;
+  return { ...plan, consequences, steps, state: expired ? "expired" : plan.state };
 }
