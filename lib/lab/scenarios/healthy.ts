@@ -1,9 +1,7 @@
-import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { imageInfo } from "../images.ts";
 import type { Lab } from "../lab.ts";
-import { until } from "../tools.ts";
+import { run, until } from "../tools.ts";
 import type { LabVm } from "../vm.ts";
 import { extraFile, holderSocket } from "./base.ts";
 import { takeSnapshot } from "./bitmaps.ts";
@@ -79,21 +77,13 @@ export const HEALTHY: Scenario[] = [
   }),
 ];
 
-/** A qemu-nbd has the image open for writing. Its socket's name marks it for the undo and the clean-up. */
+/**
+ * A qemu-nbd has the image open for writing. Its socket's name marks it for the undo and the clean-up. It forks once it
+ * serves: a look at the image before that would hold the very lock that it needs.
+ */
 async function holdImage(lab: Lab, vm: LabVm, target: string): Promise<void> {
   const disk = vm.disk(target);
   mkdirSync(join(lab.dir, "tmp"), { recursive: true });
-  const socket = holderSocket(lab, vm);
-  const holder = spawn("qemu-nbd", ["--persistent", "--format=qcow2", `--socket=${socket}`, disk.path], {
-    env: lab.context.environment,
-    stdio: "ignore",
-    detached: true,
-  });
-  holder.unref();
-  await until(`qemu-nbd to open ${disk.path}`, 10_000, () =>
-    imageInfo(lab.context, disk).then(
-      () => false,
-      (cause: Error) => /lock/.test(cause.message),
-    ),
-  );
+  const options = ["--fork", "--persistent", "--format=qcow2", `--socket=${holderSocket(lab, vm)}`];
+  await run("qemu-nbd", [...options, disk.path], { env: lab.context.environment });
 }
