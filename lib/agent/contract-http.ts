@@ -126,7 +126,14 @@ export function describeHttp(rig: () => Rig): void {
       const { body } = await rig().agent.get("/v1/openapi.json");
       expect(body.openapi).toMatch(/^3\.1\./);
       expect(Object.keys(body.paths as object).sort()).toEqual([
+        "/backups/discard",
+        "/backups/verify",
         "/domains",
+        "/domains/{vmId}/backups",
+        "/domains/{vmId}/backups/current",
+        "/domains/{vmId}/bitmaps/delete",
+        "/domains/{vmId}/checkpoints",
+        "/domains/{vmId}/checkpoints/delete",
         "/domains/{vmId}/checkpoints/validate",
         "/domains/{vmId}/disks/{target}/bitmaps/{name}/extents",
         "/events",

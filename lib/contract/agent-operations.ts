@@ -175,6 +175,54 @@ export const verifyItemSchema = z.discriminatedUnion("type", [
 ]);
 export type VerifyItem = z.infer<typeof verifyItemSchema>;
 
+export const redefineInput = z.strictObject({
+  vmId,
+  checkpoints: z.array(definedCheckpointInput).max(LIMITS.checkpointsPerVm),
+  mode: z.enum(["strict", "salvage"]).default("strict"),
+  expect: expectSchema.optional(),
+});
+export type RedefineInput = z.output<typeof redefineInput>;
+
+export const deleteCheckpointsInput = z.strictObject({
+  vmId,
+  ids: z.array(hostName.min(1)).min(1).max(LIMITS.checkpointsPerVm),
+  expect: expectSchema.optional(),
+});
+export type DeleteCheckpointsInput = z.output<typeof deleteCheckpointsInput>;
+
+export const deleteBitmapsInput = z.strictObject({
+  vmId,
+  items: z
+    .array(z.strictObject({ disk: diskTarget, bitmap: hostName.min(1) }))
+    .min(1)
+    .max(LIMITS.checkpointsPerVm),
+  expect: expectSchema.optional(),
+});
+export type DeleteBitmapsInput = z.output<typeof deleteBitmapsInput>;
+
+export const beginBackupInput = z.strictObject({
+  vmId,
+  checkpointId: checkpointName,
+  disks: z.array(backupDiskInput).min(1).max(LIMITS.disksPerVm),
+  expect: expectSchema.optional(),
+});
+export type BeginBackupInput = z.output<typeof beginBackupInput>;
+
+export const discardFilesInput = z.strictObject({ paths: z.array(repositoryPath).min(1).max(LIMITS.disksPerVm) });
+export type DiscardFilesInput = z.output<typeof discardFilesInput>;
+export const discardFilesResultSchema = z.object({ removed: z.array(z.string()), absent: z.array(z.string()) });
+export type DiscardFilesResult = z.infer<typeof discardFilesResultSchema>;
+
+export const verifyBackupInput = z.strictObject({
+  disks: z
+    .array(z.strictObject({ target: diskTarget, path: repositoryPath }))
+    .min(1)
+    .max(LIMITS.disksPerVm),
+  /** The VM whose stopped disks are compared; null: only check and hash. */
+  compareWith: z.strictObject({ vmId }).nullable(),
+});
+export type VerifyBackupInput = z.output<typeof verifyBackupInput>;
+
 export const agentOperations = {
   redefine: oc
     .route({
@@ -182,14 +230,7 @@ export const agentOperations = {
       path: "/domains/{vmId}/checkpoints",
       summary: "Bulk redefine: makes libvirt's list equal to this one, parents first; deletes nothing",
     })
-    .input(
-      z.strictObject({
-        vmId,
-        checkpoints: z.array(definedCheckpointInput).max(LIMITS.checkpointsPerVm),
-        mode: z.enum(["strict", "salvage"]).default("strict"),
-        expect: expectSchema.optional(),
-      }),
-    )
+    .input(redefineInput)
     .output(redefineResultSchema),
   deleteCheckpoints: oc
     .route({
@@ -197,26 +238,11 @@ export const agentOperations = {
       path: "/domains/{vmId}/checkpoints/delete",
       summary: "Deletes checkpoints with their bitmaps, leaf to root",
     })
-    .input(
-      z.strictObject({
-        vmId,
-        ids: z.array(hostName.min(1)).min(1).max(LIMITS.checkpointsPerVm),
-        expect: expectSchema.optional(),
-      }),
-    )
+    .input(deleteCheckpointsInput)
     .output(deleteCheckpointsResultSchema),
   deleteBitmaps: oc
     .route({ method: "POST", path: "/domains/{vmId}/bitmaps/delete", summary: "Deletes bitmaps, running or stopped" })
-    .input(
-      z.strictObject({
-        vmId,
-        items: z
-          .array(z.strictObject({ disk: diskTarget, bitmap: hostName.min(1) }))
-          .min(1)
-          .max(LIMITS.checkpointsPerVm),
-        expect: expectSchema.optional(),
-      }),
-    )
+    .input(deleteBitmapsInput)
     .output(deleteBitmapsResultSchema),
   beginBackup: oc
     .route({
@@ -225,14 +251,7 @@ export const agentOperations = {
       successStatus: 202,
       summary: "Begins a push-mode backup with its checkpoint, a mode per disk",
     })
-    .input(
-      z.strictObject({
-        vmId,
-        checkpointId: checkpointName,
-        disks: z.array(backupDiskInput).min(1).max(LIMITS.disksPerVm),
-        expect: expectSchema.optional(),
-      }),
-    )
+    .input(beginBackupInput)
     .output(currentBackupSchema),
   currentBackup: oc
     .route({
@@ -253,8 +272,8 @@ export const agentOperations = {
   /** Removes files of a backup that did not finish; only inside the repositories, only the named files. */
   discardFiles: oc
     .route({ method: "POST", path: "/backups/discard", summary: "Removes the files of a backup that did not finish" })
-    .input(z.strictObject({ paths: z.array(repositoryPath).min(1).max(LIMITS.disksPerVm) }))
-    .output(z.object({ removed: z.array(z.string()), absent: z.array(z.string()) })),
+    .input(discardFilesInput)
+    .output(discardFilesResultSchema),
   verifyBackup: oc
     .route({
       method: "POST",
@@ -262,15 +281,6 @@ export const agentOperations = {
       summary:
         "Checks images, restores each chain to a temporary file, hashes it, compares it with a stopped disk; streamed",
     })
-    .input(
-      z.strictObject({
-        disks: z
-          .array(z.strictObject({ target: diskTarget, path: repositoryPath }))
-          .min(1)
-          .max(LIMITS.disksPerVm),
-        /** The VM whose stopped disks are compared; null: only check and hash. */
-        compareWith: z.strictObject({ vmId }).nullable(),
-      }),
-    )
+    .input(verifyBackupInput)
     .output(eventIterator(verifyItemSchema)),
 };

@@ -2,6 +2,7 @@
 import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
 import { LIMITS } from "#chain/limits.ts";
+import { agentOperations } from "./agent-operations.ts";
 import {
   bucketsQuery,
   checkpointName,
@@ -169,6 +170,7 @@ export const agentContract = {
     .route({ method: "GET", path: "/events", summary: "Domain lifecycle, migration and job events as they happen" })
     .input(z.strictObject({}).optional())
     .output(eventIterator(hostEventSchema)),
+  ...agentOperations,
 };
 /** The read shape, for drivers that answer with one. */
 export const observationReadSchema = readOf(observationSchema);

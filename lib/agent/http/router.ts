@@ -5,6 +5,7 @@ import { agentContract, type HostEvent, type ObserveItem, observeItemSchema } fr
 import type { AgentConfig } from "../config.ts";
 import type { DomainItem, HostDriver } from "../driver.ts";
 import { observeError } from "../failure.ts";
+import { DomainLocks } from "../operations/domain-locks.ts";
 import { validateCheckpoints } from "../operations/validate.ts";
 import { formatPath } from "./problems.ts";
 
@@ -68,6 +69,7 @@ const either = (signal: AbortSignal | undefined, shutdown: AbortSignal): AbortSi
   signal === undefined ? shutdown : AbortSignal.any([signal, shutdown]);
 
 export function makeRouter(config: AgentConfig, driver: HostDriver) {
+  const locks = new DomainLocks();
   return os.router({
     host: os.host.handler(async () => ({
       name: config.name,
@@ -91,6 +93,24 @@ export function makeRouter(config: AgentConfig, driver: HostDriver) {
     extents: os.extents.handler(({ input }) => driver.extents(input)),
     events: os.events.handler(async ({ signal, context }) =>
       withHeartbeat(driver.events(either(signal, context.shutdown))),
+    ),
+    redefine: os.redefine.handler(({ input }) => locks.run(input.vmId, "redefine", () => driver.redefine(input))),
+    deleteCheckpoints: os.deleteCheckpoints.handler(({ input }) =>
+      locks.run(input.vmId, "delete checkpoints", () => driver.deleteCheckpoints(input)),
+    ),
+    deleteBitmaps: os.deleteBitmaps.handler(({ input }) =>
+      locks.run(input.vmId, "delete bitmaps", () => driver.deleteBitmaps(input)),
+    ),
+    beginBackup: os.beginBackup.handler(({ input }) =>
+      locks.run(input.vmId, "begin a backup", () => driver.beginBackup(input)),
+    ),
+    currentBackup: os.currentBackup.handler(({ input }) => driver.currentBackup(input)),
+    abortBackup: os.abortBackup.handler(({ input }) =>
+      locks.run(input.vmId, "abort a backup", () => driver.abortBackup(input)),
+    ),
+    discardFiles: os.discardFiles.handler(({ input }) => driver.discardFiles(input)),
+    verifyBackup: os.verifyBackup.handler(({ input, signal, context }) =>
+      driver.verifyBackup(input, either(signal, context.shutdown)),
     ),
   });
 }

@@ -2,7 +2,14 @@
 import { execFile } from "node:child_process";
 import type { ObserveError } from "#chain/model.ts";
 import type { HostInfo } from "#contract/agent.ts";
-import type { DomainItem, HostDriver, HostState, ObserveRequest } from "../driver.ts";
+import {
+  type DomainItem,
+  type HostDriver,
+  type HostState,
+  NO_BACKUP_OPERATIONS,
+  NO_CHECKPOINT_OPERATIONS,
+  type ObserveRequest,
+} from "../driver.ts";
 import { toObserveError } from "../failure.ts";
 import { mapConcurrent } from "../operations/map-concurrent.ts";
 import { toItem } from "../operations/observation.ts";
@@ -77,6 +84,8 @@ export function openLibvirtDriver({ uri, qmp }: { uri: string; qmp: boolean }): 
   }
 
   return {
+    ...NO_CHECKPOINT_OPERATIONS,
+    ...NO_BACKUP_OPERATIONS,
     async host(): Promise<HostState> {
       const [state, present] = await Promise.all([connection(), tools]);
       const extents = present["qemu-nbd"] && present.nbdinfo;

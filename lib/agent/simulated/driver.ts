@@ -5,7 +5,15 @@ import type { DomainSummary, HostEvent, HostInfo } from "#contract/agent.ts";
 import type { Extents } from "#contract/common.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { Broadcast } from "../broadcast.ts";
-import type { DomainItem, ExtentsRequest, HostDriver, HostState, ObserveRequest } from "../driver.ts";
+import {
+  type DomainItem,
+  type ExtentsRequest,
+  type HostDriver,
+  type HostState,
+  NO_BACKUP_OPERATIONS,
+  NO_CHECKPOINT_OPERATIONS,
+  type ObserveRequest,
+} from "../driver.ts";
 import { HostFailure, observeError } from "../failure.ts";
 import { sealObservation, toItem } from "../operations/observation.ts";
 import { foldExtents } from "../qemu/extents.ts";
@@ -172,6 +180,8 @@ export function openSimulatedDriver({ path, qmp }: { path: string; qmp: boolean 
   }
 
   return {
+    ...NO_CHECKPOINT_OPERATIONS,
+    ...NO_BACKUP_OPERATIONS,
     async host(): Promise<HostState> {
       refresh();
       return {
