@@ -10,6 +10,7 @@ export * from "./leadership.ts";
 export * from "./migrate.ts";
 export * from "./observed.ts";
 export * from "./people.ts";
+export * from "./queue.ts";
 export * from "./record.ts";
 export type { KindSummary } from "./schema/index.ts";
 export * from "./vms.ts";

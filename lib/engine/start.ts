@@ -6,6 +6,7 @@ import { createAuth } from "./auth/better-auth.ts";
 import { offerSetup } from "./auth/setup.ts";
 import { openChanges } from "./changes.ts";
 import type { Config } from "./config.ts";
+import { openQueue } from "./jobs/queue.ts";
 import { log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { type Engine, type EngineHost, engineSlot } from "./state.ts";
@@ -48,9 +49,11 @@ export async function startEngine(options: StartOptions): Promise<Engine> {
       startedAt: new Date(),
       stop: async () => {},
     };
+    const queue = await openQueue(options.databaseUrl);
     const stopWatching = options.watch === false ? async () => {} : startWatching(engine, options.databaseUrl);
     engine.stop = async () => {
       await stopWatching();
+      await queue.stop();
       await engine.changes.stop();
       await Promise.all([...hosts.values()].map((host) => host.agent.close()));
       await db.close();
