@@ -1,6 +1,6 @@
 /** Real outages: processes killed by signal, rights taken away. Each test ends with everything up again. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, type Page, test } from "@playwright/test";
 import { attachLab } from "#lab/lab.ts";
@@ -31,12 +31,18 @@ async function killAgent(): Promise<void> {
   } else process.kill(agent().pid, "SIGKILL");
 }
 
-/** Brings the agent up where the engine knows it. Resolves when it answers. */
-async function startAgent(): Promise<void> {
+/** Brings the agent up where the engine knows it. Resolves when it answers. `prefix`: a command that runs it. */
+async function startAgent(prefix: string[] = []): Promise<void> {
   const { configFile, url } = agent();
   const root = join(import.meta.dirname, "..");
-  const node = join(root, "node_modules/.bin/node");
-  restarted = spawn(node, ["lib/agent/main.ts", "--config", configFile], { cwd: root, stdio: "ignore" });
+  const [command = "", ...args] = [
+    ...prefix,
+    join(root, "node_modules/.bin/node"),
+    "lib/agent/main.ts",
+    "--config",
+    configFile,
+  ];
+  restarted = spawn(command, args, { cwd: root, stdio: "ignore" });
   await expect
     .poll(async () => (await fetch(`${url}/healthz`).catch(() => null))?.status, { timeout: 30_000 })
     .toBe(200);
@@ -93,6 +99,28 @@ test("an agent that refuses the engine's token makes its VMs cannot tell, and th
     await expectCannotTell(page);
   } finally {
     writeFileSync(configFile, rightful);
+  }
+  await killAgent();
+  await startAgent();
+  await expectWhole(page);
+});
+
+test("an agent that may no longer open libvirt's socket makes its VMs cannot tell, and they recover when it may", async ({
+  page,
+}) => {
+  const folder = join(lab().dir, "h", HOST);
+  const { mode } = statSync(folder);
+  await killAgent();
+  // For root no mode is a barrier, unless it has lost the two capabilities to pass over them.
+  const barred = "-dac_override,-dac_read_search";
+  const isRoot = process.getuid?.() === 0;
+  if (!isRoot) chmodSync(folder, 0);
+  try {
+    await startAgent(isRoot ? ["setpriv", `--bounding-set=${barred}`, `--inh-caps=${barred}`] : []);
+    await expectCannotTell(page);
+    await expect(page.getByText(/Permission denied/).first()).toBeVisible();
+  } finally {
+    if (!isRoot) chmodSync(folder, mode);
   }
   await killAgent();
   await startAgent();

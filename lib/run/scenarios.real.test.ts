@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Chain } from "#contract/engine.ts";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "#db/embedded.ts";
 import { type Lab, openLab } from "#lab/lab.ts";
 import {
   applyScenario,
@@ -14,6 +15,7 @@ import {
 } from "#lab/scenarios/index.ts";
 import { connectEngine, type EngineClient, waitFor } from "./api.ts";
 import { ensureBuild } from "./build.ts";
+import { applyRecordDrift, RECORD_DRIFTS, undoRecordDrift } from "./record-drift.ts";
 import { registerRecord } from "./showcase.ts";
 import { type Stack, startStack } from "./stack.ts";
 
@@ -21,6 +23,7 @@ import { type Stack, startStack } from "./stack.ts";
 const FOUND_WITHIN_MS = 5000;
 
 let lab: Lab;
+let database: EmbeddedPostgres;
 let stack: Stack;
 let api: EngineClient;
 let dir: string;
@@ -31,12 +34,15 @@ beforeAll(async () => {
   lab = await openLab({ hosts: ["alpha", "beta"] });
   const hosts = lab.hosts.map((host) => ({ name: host.name, libvirtUri: host.uri }));
   // No sweep within the test: what is found was found by an event or by the one observe that was asked for.
-  stack = await startStack({ dir, hosts, policy: { observeEverySeconds: 3600, staleAfterSeconds: 7200 } });
+  database = await startEmbeddedPostgres({ dataDir: join(dir, "database") });
+  const policy = { observeEverySeconds: 3600, staleAfterSeconds: 7200 };
+  stack = await startStack({ dir, hosts, policy, databaseUrl: database.url });
   api = connectEngine(stack.url, stack.apiKey);
 }, 400_000);
 
 afterAll(async () => {
   await stack?.stop();
+  await database?.stop();
   await lab?.close();
   if (dir) rmSync(dir, { recursive: true, force: true });
 }, 120_000);
@@ -49,7 +55,10 @@ const matches = (finding: Chain["findings"][number], expected: ExpectedFinding):
   (expected.reason === undefined || finding.reason === expected.reason);
 
 /** What is wrong with an answer: findings that should be there and are not, and those that nothing explains. */
-function judge(chain: Chain, scenario: Scenario): { missing: ExpectedFinding[]; surplus: string[] } {
+function judge(
+  chain: Chain,
+  scenario: Pick<Scenario, "expected" | "mayAlso">,
+): { missing: ExpectedFinding[]; surplus: string[] } {
   const missing = scenario.expected.filter((expected) => !chain.findings.some((found) => matches(found, expected)));
   const explained = [...scenario.expected, ...(scenario.mayAlso ?? [])];
   const surplus = chain.findings
@@ -128,4 +137,19 @@ describe("each drift is named exactly, and gone after it is undone: on a host of
 
 describe.concurrent("each drift is named exactly, and gone after it is undone: side by side", () => {
   for (const scenario of together) test(scenario.name, () => proveScenario(scenario), 120_000);
+});
+
+test("each drift that only the record can show is named exactly, and gone after it is undone", async () => {
+  const { vm, record } = await prepareScenario(lab, SCENARIOS[0] ?? expect.fail(), { name: "record-drift" });
+  await registerRecord(api, vm.id, record);
+  for (const drift of RECORD_DRIFTS) {
+    await applyRecordDrift(database.url, drift.name, vm.id);
+    const drifted = await api.vms.observe({ vmId: vm.id });
+    expect({ name: drift.name, ...judge(drifted, drift) }).toEqual({ name: drift.name, missing: [], surplus: [] });
+    expect(drifted.agreement).toBe("differs");
+    await undoRecordDrift(database.url, vm.id);
+    const undone = await api.vms.observe({ vmId: vm.id });
+    expect(undone.findings.map((finding) => finding.id)).toEqual([]);
+    expect(undone.agreement).toBe("agrees");
+  }
 });

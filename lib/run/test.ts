@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { root } from "./build.ts";
 import { BENCH_NEEDS, BROWSER_NEEDS, ensurePackages, FOREIGN_TOOL_NEEDS, HOST_NEEDS } from "./packages.ts";
 
@@ -22,18 +23,36 @@ const REAL: Step[] = [
   { name: "browser journeys", command: bin("playwright"), args: ["test"] },
 ];
 
-async function runStep(step: Step): Promise<{ name: string; ok: boolean; seconds: number }> {
+type Result = { name: string; ok: boolean; seconds: number; said: string };
+
+async function runStep(step: Step): Promise<Result> {
   const started = Date.now();
   console.log(`\n── ${step.name}`);
+  let said = "";
   const code = await new Promise<number | null>((resolve) => {
-    const child = spawn(step.command, step.args, { cwd: root, stdio: "inherit", env: process.env });
+    const child = spawn(step.command, step.args, { cwd: root, stdio: ["inherit", "pipe", "pipe"], env: process.env });
+    for (const stream of ["stdout", "stderr"] as const)
+      child[stream].on("data", (chunk: Buffer) => {
+        process[stream].write(chunk);
+        said += chunk.toString();
+      });
     child.on("error", (error) => {
       console.error(error.message);
       resolve(127);
     });
     child.on("close", resolve);
   });
-  return { name: step.name, ok: code === 0, seconds: (Date.now() - started) / 1000 };
+  return { name: step.name, ok: code === 0, seconds: (Date.now() - started) / 1000, said };
+}
+
+const LINES_OF_A_FAILURE = 60;
+
+/** What a failed step said of its failures: whoever reads only the end of a long log still learns what broke. */
+function failuresOf({ said }: Result): string[] {
+  const lines = stripVTControlCharacters(said).split("\n");
+  // vitest and Playwright both end with a summary of what failed; the other tools say little else.
+  const at = lines.findIndex((line) => /Failed (Tests|Suites) \d+|^ {2}\d+\) /.test(line));
+  return (at < 0 ? lines.slice(-LINES_OF_A_FAILURE) : lines.slice(at, at + LINES_OF_A_FAILURE)).filter(Boolean);
 }
 
 const missing = ensurePackages([...HOST_NEEDS, ...FOREIGN_TOOL_NEEDS, ...BROWSER_NEEDS, ...BENCH_NEEDS]);
@@ -41,8 +60,11 @@ if (missing.length > 0) {
   console.error(`driftline: cannot test without ${missing.map((need) => need.what).join(", ")}`);
   process.exit(1);
 }
-const results: Awaited<ReturnType<typeof runStep>>[] = [];
+const results: Result[] = [];
 for (const step of [...STATIC, ...REAL]) results.push(await runStep(step));
+for (const result of results) {
+  if (!result.ok) console.log(`\n── what failed in: ${result.name}\n${failuresOf(result).join("\n")}`);
+}
 console.log("");
 for (const { name, ok, seconds } of results)
   console.log(`${ok ? "passed" : "FAILED"}  ${seconds.toFixed(1).padStart(6)} s  ${name}`);
