@@ -33,11 +33,17 @@ import { useVmCommands } from "./use-vm-commands.ts";
 import { useVmReads } from "./use-vm-reads.ts";
 
 const Loading = () => <Skeleton className="h-[max(24rem,calc(100dvh-17rem))] w-full rounded-lg" />;
+const isAsked = (view: string) => new URLSearchParams(window.location.search).get("view") === view;
 // Loaded when first looked at. The list is the one that the server draws.
-const ChainMap = loadLater(() => import("#components/chain/map/chain-map.tsx").then((m) => m.default), Loading);
+const ChainMap = loadLater(
+  () => import("#components/chain/map/chain-map.tsx").then((m) => m.default),
+  Loading,
+  () => isAsked("map"),
+);
 const BitmapMatrix = loadLater(
   () => import("#components/bitmaps/bitmap-matrix.tsx").then((m) => m.BitmapMatrix),
   Loading,
+  () => isAsked("matrix"),
 );
 const ExtentsPanel = loadLater(
   () => import("#components/extents/extents-panel.tsx").then((m) => m.ExtentsPanel),
