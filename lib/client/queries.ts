@@ -63,7 +63,7 @@ export function engineQueries(api: EngineApi) {
     backups: (vmId: string) =>
       queryOptions({
         queryKey: ["vm", vmId, "backups"],
-        queryFn: ({ signal }) => api.vms.backups({ vmId, limit: 200 }, { signal }),
+        queryFn: ({ signal }) => api.backups.list({ vmId, limit: 200 }, { signal }),
         staleTime: 30_000,
       }),
     /** Reading extents opens the image on the host: only when asked for, and kept. */

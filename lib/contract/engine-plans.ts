@@ -277,7 +277,8 @@ export const planRoutes = {
       successStatus: 201,
       summary: "Compute a plan; changes nothing",
     })
-    .input(z.intersection(z.object({ vmId }), planRequestInput))
+    // Strict on both sides: a field is refused when neither knows it.
+    .input(z.intersection(z.strictObject({ vmId }), planRequestInput))
     .output(planSchema),
   get: oc
     .route({ method: "GET", path: "/plans/{planId}", summary: "One plan; it stays readable for ever" })

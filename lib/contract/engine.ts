@@ -18,6 +18,9 @@ import {
   uuid,
   vmId,
 } from "./common.ts";
+import { backupRoutes, jobRoutes, planGroupRoutes, planRoutes } from "./engine-plans.ts";
+
+export type { BackupView, JobRow, JobView, PlanGroup, PlanView } from "./engine-plans.ts";
 
 const cursor = z.string().max(512).optional();
 const limit = z.coerce.number().int().min(1).max(LIMITS.pageSize).default(50);
@@ -204,53 +207,6 @@ export const registerCheckpointInput = z.strictObject({
   disks: z.array(diskTarget).min(1).max(LIMITS.disksPerVm),
 });
 
-export const planSchema = z.object({
-  id: uuid,
-  vmId,
-  intent: z.enum(["redefine", "heal", "adopt", "prune", "remove", "backup", "repair-record"]),
-  tier: z.int().min(0).max(3),
-  basis: z.object({
-    recordRevision: z.int(),
-    observationDigest: z.string().nullable(),
-    observedAt: isoTime.nullable(),
-    hostId: uuid.nullable(),
-    runtimeId: z.string().nullable(),
-  }),
-  consequences: z.array(z.string()),
-  steps: z.array(
-    z.object({ n: z.int(), verb: z.string(), subject: z.string(), call: z.string(), reversible: z.boolean() }),
-  ),
-  state: z.enum(["ready", "applied", "expired", "out-of-date"]),
-  createdBy: z.string(),
-  createdAt: isoTime,
-  expiresAt: isoTime,
-});
-export type PlanView = z.infer<typeof planSchema>;
-
-const JOB_STATES = ["queued", "running", "succeeded", "failed", "cancelled", "lost"] as const;
-export const jobSchema = z.object({
-  id: uuid,
-  planId: uuid.nullable(),
-  vmId,
-  kind: z.string(),
-  state: z.enum(JOB_STATES),
-  startedAt: isoTime.nullable(),
-  endedAt: isoTime.nullable(),
-  steps: z.array(
-    z.object({
-      n: z.int(),
-      state: z.enum(["queued", "running", "succeeded", "failed", "skipped"]),
-      startedAt: isoTime.nullable(),
-      endedAt: isoTime.nullable(),
-      error: z.string().nullable(),
-    }),
-  ),
-  progress: z.object({ doneBytes: bytes, totalBytes: bytes.nullable() }).nullable(),
-  /** What was observed afterwards. */
-  proof: z.record(z.string(), z.unknown()).nullable(),
-});
-export type JobView = z.infer<typeof jobSchema>;
-
 /** A support bundle: one JSON document that says what it holds, what was cut out and what could not be had. */
 export const bundleSchema = z.object({
   manifest: z.object({
@@ -265,6 +221,8 @@ export const bundleSchema = z.object({
   parts: z.record(z.string(), z.unknown()),
 });
 export type Bundle = z.infer<typeof bundleSchema>;
+
+export const AUDIT_OUTCOMES = ["done", "refused", "failed"] as const;
 
 export const engineContract = {
   me: oc
@@ -326,22 +284,6 @@ export const engineContract = {
       .route({ method: "GET", path: "/vms/{vmId}/findings", summary: "Findings with their history, newest first" })
       .input(z.strictObject({ vmId, cursor, limit }))
       .output(page(chainFindingSchema.extend({ endedAt: isoTime.nullable() }))),
-    backups: oc
-      .route({ method: "GET", path: "/vms/{vmId}/backups", summary: "Backup history, kept" })
-      .input(z.strictObject({ vmId, cursor, limit }))
-      .output(
-        page(
-          z.object({
-            id: uuid,
-            checkpointId: z.string().nullable(),
-            kind: z.enum(["full", "incremental", "mixed"]),
-            state: z.enum(model.BACKUP_STATES),
-            startedAt: isoTime,
-            endedAt: isoTime.nullable(),
-            bytes: bytes.nullable(),
-          }),
-        ),
-      ),
     extents: oc
       .route({
         method: "GET",
@@ -392,6 +334,11 @@ export const engineContract = {
         z.strictObject({
           subject: z.string().max(300).optional(),
           actor: z.string().max(300).optional(),
+          action: z.string().max(100).optional(),
+          outcome: z.enum(AUDIT_OUTCOMES).optional(),
+          /** From this time on, and before that one. */
+          from: isoTime.optional(),
+          to: isoTime.optional(),
           cursor,
           limit,
         }),
@@ -405,40 +352,21 @@ export const engineContract = {
             role: z.enum(ROLES).nullable(),
             action: z.string(),
             subject: z.string().nullable(),
-            outcome: z.enum(["done", "refused", "failed"]),
+            outcome: z.enum(AUDIT_OUTCOMES),
             detail: z.string().nullable(),
             traceId: z.string().nullable(),
+            planId: uuid.nullable(),
+            jobId: uuid.nullable(),
+            /** Given by the person. */
+            reason: z.string().nullable(),
           }),
         ),
       ),
   },
-  jobs: {
-    list: oc
-      .route({ method: "GET", path: "/jobs", summary: "Jobs, newest first" })
-      .input(z.strictObject({ vmId: vmId.optional(), cursor, limit }))
-      .output(
-        page(
-          z.object({
-            id: z.string(),
-            planId: z.string().nullable(),
-            vmId,
-            state: z.enum(JOB_STATES),
-            startedAt: isoTime.nullable(),
-            endedAt: isoTime.nullable(),
-          }),
-        ),
-      ),
-    get: oc
-      .route({ method: "GET", path: "/jobs/{jobId}", summary: "One job with its steps, progress and proof" })
-      .input(z.strictObject({ jobId: uuid }))
-      .output(jobSchema),
-  },
-  plans: {
-    get: oc
-      .route({ method: "GET", path: "/plans/{planId}", summary: "One plan; it stays readable for ever" })
-      .input(z.strictObject({ planId: uuid }))
-      .output(planSchema),
-  },
+  plans: planRoutes,
+  planGroups: planGroupRoutes,
+  jobs: jobRoutes,
+  backups: backupRoutes,
   events: oc
     .route({ method: "GET", path: "/events", summary: "Server-sent: VM, job and host changes" })
     .input(z.strictObject({ vmId: vmId.optional() }))

@@ -1,4 +1,4 @@
-import { and, desc, eq, lt, sql } from "drizzle-orm";
+import { and, desc, eq, gte, lt, sql } from "drizzle-orm";
 import { iso, type Reader } from "./client.ts";
 import { auditLog } from "./schema/index.ts";
 
@@ -10,6 +10,10 @@ export type AuditEntry = {
   outcome: "done" | "refused" | "failed";
   detail: string | null;
   traceId: string | null;
+  planId?: string | null;
+  jobId?: string | null;
+  /** Given by the person. */
+  reason?: string | null;
 };
 
 export async function writeAudit(tx: Reader, entry: AuditEntry): Promise<void> {
@@ -19,11 +23,25 @@ export async function writeAudit(tx: Reader, entry: AuditEntry): Promise<void> {
 /** Newest first; `before` is the id of the last row of the page before. */
 export async function listAudit(
   db: Reader,
-  query: { subject?: string; actor?: string; before: number | null; limit: number },
+  query: {
+    subject?: string;
+    actor?: string;
+    action?: string;
+    outcome?: AuditEntry["outcome"];
+    /** ISO times: from then on, and before that. */
+    from?: string;
+    to?: string;
+    before: number | null;
+    limit: number;
+  },
 ) {
   const filters = and(
     query.subject === undefined ? undefined : eq(auditLog.subject, query.subject),
     query.actor === undefined ? undefined : eq(auditLog.actor, query.actor),
+    query.action === undefined ? undefined : eq(auditLog.action, query.action),
+    query.outcome === undefined ? undefined : eq(auditLog.outcome, query.outcome),
+    query.from === undefined ? undefined : gte(auditLog.at, new Date(query.from)),
+    query.to === undefined ? undefined : lt(auditLog.at, new Date(query.to)),
   );
   const rows = await db
     .select()

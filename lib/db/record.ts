@@ -170,39 +170,6 @@ export async function insertCheckpoint(
     .values(rows.map((disk) => ({ vmId, checkpointId: checkpoint.id, diskId: disk.id })));
 }
 
-/** Backups, newest first; `before` are start and id of the last row of the page before. */
-export async function listBackups(
-  db: Reader,
-  query: { vmId: string; before: { startedAt: string; id: string } | null; limit: number },
-) {
-  const before = query.before
-    ? sql`(${vmBackups.startedAt}, ${vmBackups.id}) < (${query.before.startedAt}::timestamptz, ${query.before.id}::uuid)`
-    : undefined;
-  const rows = await db
-    .select()
-    .from(vmBackups)
-    .where(and(eq(vmBackups.vmId, query.vmId), before))
-    .orderBy(desc(vmBackups.startedAt), desc(vmBackups.id))
-    .limit(query.limit + 1);
-  const [count] = await db
-    .select({ n: sql<number>`count(*)::int` })
-    .from(vmBackups)
-    .where(eq(vmBackups.vmId, query.vmId));
-  return {
-    items: rows.slice(0, query.limit).map((row) => ({
-      id: row.id,
-      checkpointId: row.checkpointId,
-      kind: row.kind,
-      state: row.state,
-      startedAt: iso(row.startedAt),
-      endedAt: isoOrNull(row.endedAt),
-      bytes: row.bytes,
-    })),
-    more: rows.length > query.limit,
-    total: count?.n ?? 0,
-  };
-}
-
 /** The backup that has not ended, if any. */
 export async function readRunningBackup(db: Reader, vmId: string) {
   const [row] = await db

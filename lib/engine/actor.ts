@@ -22,7 +22,6 @@ export const NEEDED: Readonly<Record<string, Role>> = {
   "vms.chain": "viewer",
   "vms.checkpoints": "viewer",
   "vms.findings": "viewer",
-  "vms.backups": "viewer",
   "vms.samples": "viewer",
   "vms.extents": "viewer",
   "vms.bundle": "viewer",
@@ -35,13 +34,29 @@ export const NEEDED: Readonly<Record<string, Role>> = {
   "audit.list": "viewer",
   "jobs.list": "viewer",
   "jobs.get": "viewer",
+  // Who may start a job may end it; the verb asks for the role of the job's plan.
+  "jobs.cancel": "support",
   "plans.get": "viewer",
+  "plans.create": "support",
+  // And then the plan's own role, inside the verb.
+  "plans.apply": "support",
+  "planGroups.get": "viewer",
+  "planGroups.create": "support",
+  "planGroups.apply": "support",
+  "backups.list": "viewer",
+  "backups.get": "viewer",
+  "backups.verify": "support",
   events: "viewer",
 };
 
 export function requireRole(actor: Actor, call: string): void {
-  const needed = NEEDED[call] ?? "admin";
-  if (!hasRole(actor, needed)) {
-    throw new ProblemError("forbidden", `This needs the role ${needed}; ${actor.name} has the role ${actor.role}.`);
-  }
+  assertRole(actor, NEEDED[call] ?? "admin");
+}
+
+/** For what a table cannot know, such as the role that one plan needs. */
+export function assertRole(actor: Actor, needed: Role, subject: string | null = null): void {
+  if (hasRole(actor, needed)) return;
+  throw new ProblemError("forbidden", `This needs the role ${needed}; ${actor.name} has the role ${actor.role}.`, {
+    subject,
+  });
 }

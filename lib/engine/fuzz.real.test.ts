@@ -53,6 +53,7 @@ beforeAll(async () => {
   for (const one of engine.hosts.values()) await readHost(engine, one);
   const [hostId = ""] = engine.hosts.keys();
   valid = { vmId, hostId, target: "vda", name: "cp1", jobId: randomUUID(), planId: randomUUID() };
+  for (const name of ["groupId", "backupId"]) valid[name] = randomUUID();
 });
 afterAll(() => rig.close());
 

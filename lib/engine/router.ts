@@ -2,16 +2,18 @@
 import { implement } from "@orpc/server";
 import { engineContract } from "#contract/engine.ts";
 import { listAudit } from "./audit/list-audit.ts";
+import { getBackup, listBackups } from "./backups/backups.ts";
 import { streamEvents } from "./events.ts";
 import { getHost, listHosts, observeHost } from "./hosts/hosts.ts";
 import { getJob, listJobs } from "./jobs/jobs.ts";
+import { notYet } from "./not-yet.ts";
 import { getPlan } from "./plans/get-plan.ts";
 import type { Context } from "./state.ts";
 import { getBundle } from "./vms/get-bundle.ts";
 import { getChain } from "./vms/get-chain.ts";
 import { getVm } from "./vms/get-vm.ts";
 import { listVms } from "./vms/list-vms.ts";
-import { listVmBackups, listVmCheckpoints, listVmFindings, listVmSamples } from "./vms/lists.ts";
+import { listVmCheckpoints, listVmFindings, listVmSamples } from "./vms/lists.ts";
 import { observeVm } from "./vms/observe-vm.ts";
 import { readExtents } from "./vms/read-extents.ts";
 import { registerCheckpoint } from "./vms/register-checkpoint.ts";
@@ -34,7 +36,6 @@ export const router = os.router({
     checkpoints: os.vms.checkpoints.handler(({ context, input }) => listVmCheckpoints(context, input)),
     registerCheckpoint: os.vms.registerCheckpoint.handler(({ context, input }) => registerCheckpoint(context, input)),
     findings: os.vms.findings.handler(({ context, input }) => listVmFindings(context, input)),
-    backups: os.vms.backups.handler(({ context, input }) => listVmBackups(context, input)),
     extents: os.vms.extents.handler(({ context, input }) => readExtents(context, input)),
     samples: os.vms.samples.handler(({ context, input }) => listVmSamples(context, input)),
     bundle: os.vms.bundle.handler(({ context, input }) => getBundle(context, input)),
@@ -48,7 +49,22 @@ export const router = os.router({
   jobs: {
     list: os.jobs.list.handler(({ context, input }) => listJobs(context, input)),
     get: os.jobs.get.handler(({ context, input }) => getJob(context, input)),
+    cancel: os.jobs.cancel.handler(notYet),
   },
-  plans: { get: os.plans.get.handler(({ context, input }) => getPlan(context, input)) },
+  plans: {
+    create: os.plans.create.handler(notYet),
+    get: os.plans.get.handler(({ context, input }) => getPlan(context, input)),
+    apply: os.plans.apply.handler(notYet),
+  },
+  planGroups: {
+    create: os.planGroups.create.handler(notYet),
+    get: os.planGroups.get.handler(notYet),
+    apply: os.planGroups.apply.handler(notYet),
+  },
+  backups: {
+    list: os.backups.list.handler(({ context, input }) => listBackups(context, input)),
+    get: os.backups.get.handler(({ context, input }) => getBackup(context, input)),
+    verify: os.backups.verify.handler(notYet),
+  },
   events: os.events.handler(({ context, input, signal }) => streamEvents(context, input, signal)),
 });

@@ -23,7 +23,7 @@ export type Engine = {
 };
 
 /** What a verb gets: who asks, and for which request. */
-export type Context = { engine: Engine; actor: Actor; traceId: string };
+export type Context = { engine: Engine; actor: Actor; traceId: string; idempotencyKey?: string | null };
 
 const KEY = Symbol.for("driftline.engine");
 type Slot = { engine: Engine | null; starting: Promise<Engine> | null; failure: Error | null };

@@ -7,7 +7,7 @@ import type { Context } from "../state.ts";
 /** Who did what, newest first. */
 export async function listAudit(
   { engine }: Context,
-  { cursor, ...query }: { subject?: string; actor?: string; cursor?: string; limit: number },
+  { cursor, ...query }: Omit<Parameters<typeof find>[1], "before"> & { cursor?: string },
 ) {
   const before = decodeCursor(cursor, "audit", z.tuple([cursorNumber]))?.[0] ?? null;
   const { items, more, total } = await find(engine.db.orm, { ...query, before });

@@ -124,7 +124,8 @@ async function serve(engine: Engine, request: Request, traceId: string): Promise
   }
   const who = await authenticate(engine, request.headers);
   if (!who) throw new ProblemError("unauthenticated", "Sign in, or send an API key as 'Authorization: Bearer …'.");
-  const context: Context = { engine, actor: who.actor, traceId };
+  const idempotencyKey = readIdempotencyKey(request.headers);
+  const context: Context = { engine, actor: who.actor, traceId, idempotencyKey };
   const routes = routesAt(pathname);
   const route = routes.find((one) => one.method === method);
   if (!route) {
@@ -154,6 +155,14 @@ async function serve(engine: Engine, request: Request, traceId: string): Promise
   const result = await handler.handle(inner, { prefix: PREFIX, context });
   if (!result.matched) throw new ProblemError("not_found", "There is no such address.");
   return { response: result.response, call: route.call };
+}
+
+/** Names one wish of a caller, so that asking again does not do it again. */
+function readIdempotencyKey(headers: Headers): string | null {
+  const key = headers.get("idempotency-key");
+  if (key === null) return null;
+  if (/^[\x21-\x7e]{1,200}$/.test(key)) return key;
+  throw invalidInput([{ field: "Idempotency-Key", reason: "1 to 200 visible ASCII characters" }]);
 }
 
 function withJson(headers: Headers): Headers {

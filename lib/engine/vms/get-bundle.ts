@@ -1,6 +1,7 @@
 import type { Bundle } from "#contract/engine.ts";
 import { actorName, hasRole } from "../actor.ts";
 import { listAudit } from "../audit/list-audit.ts";
+import { listBackups } from "../backups/backups.ts";
 import { getHost } from "../hosts/hosts.ts";
 import { listJobs } from "../jobs/jobs.ts";
 import { toProblem } from "../problems.ts";
@@ -8,7 +9,7 @@ import type { Context } from "../state.ts";
 import { VERSION } from "../version.ts";
 import { getChain } from "./get-chain.ts";
 import { getVm } from "./get-vm.ts";
-import { listVmBackups, listVmFindings, listVmSamples } from "./lists.ts";
+import { listVmFindings, listVmSamples } from "./lists.ts";
 import { requireVm } from "./lookup.ts";
 
 const ROWS = 200;
@@ -49,7 +50,7 @@ export async function getBundle(context: Context, { vmId }: { vmId: string }): P
   if (vm.hostId) await collect("host", () => getHost(context, { hostId: vm.hostId ?? "" }));
   else notCollected.push({ what: "host", why: "no host has shown this VM yet" });
   await collect("findings", () => listVmFindings(context, page));
-  await collect("backups", () => listVmBackups(context, page));
+  await collect("backups", () => listBackups(context, page));
   await collect("samples", () => listVmSamples(context, page));
   await collect("jobs", () => listJobs(context, page));
   await collect("audit", () => listRedactedAudit(context, vmId));

@@ -1,14 +1,13 @@
 /** The paged lists below one VM. */
 import { z } from "zod";
-import { listBackups, listCheckpoints, listFindingHistory, listSamples } from "#db/index.ts";
-import { cursorNumber, cursorTime, decodeCursor, encodeCursor } from "../cursor.ts";
+import { listCheckpoints, listFindingHistory, listSamples } from "#db/index.ts";
+import { cursorNumber, decodeCursor, encodeCursor } from "../cursor.ts";
 import type { Context } from "../state.ts";
 import { toRecordCheckpoint } from "./get-chain.ts";
 import { requireVm } from "./lookup.ts";
 
 type Page = { vmId: string; cursor?: string; limit: number };
 const one = z.tuple([cursorNumber]);
-const timeAndId = z.tuple([cursorTime, z.uuid()]);
 
 /** The record in topological order. */
 export async function listVmCheckpoints(context: Context, { vmId, cursor, limit }: Page) {
@@ -27,15 +26,6 @@ export async function listVmFindings(context: Context, { vmId, cursor, limit }: 
   const last = items.at(-1);
   const nextCursor = more && last ? encodeCursor("findings", [last.rowId]) : null;
   return { items: items.map(({ rowId: _row, ...finding }) => finding), nextCursor, total };
-}
-
-export async function listVmBackups(context: Context, { vmId, cursor, limit }: Page) {
-  await requireVm(context, vmId);
-  const at = decodeCursor(cursor, "backups", timeAndId);
-  const before = at ? { startedAt: at[0], id: at[1] } : null;
-  const { items, more, total } = await listBackups(context.engine.db.orm, { vmId, before, limit });
-  const last = items.at(-1);
-  return { items, nextCursor: more && last ? encodeCursor("backups", [last.startedAt, last.id]) : null, total };
 }
 
 export async function listVmSamples(context: Context, { cursor, ...query }: Page & { disk?: string; bitmap?: string }) {
