@@ -3,10 +3,13 @@ import type { ObserveError, ObserveErrorCode } from "#chain/model.ts";
 
 export class HostFailure extends Error {
   readonly error: ObserveError;
-  constructor(error: ObserveError) {
+  /** virErrorNumber and virErrorDomain, where libvirt is who failed. */
+  readonly libvirt: { code: number; domain: number } | null;
+  constructor(error: ObserveError, libvirt: { code: number; domain: number } | null = null) {
     super(error.hostMessage === null ? error.message : `${error.message} (${error.hostMessage})`);
     this.name = "HostFailure";
     this.error = error;
+    this.libvirt = libvirt;
   }
 }
 

@@ -70,7 +70,8 @@ process.on("message", (request: CallRequest) => {
     send({ type: "result", id: request.id, value: perform(request) });
   } catch (thrown) {
     const error: ObserveError = toObserveError(thrown);
-    send({ type: "error", id: request.id, scope: isHostScope(thrown) ? "host" : "domain", error });
+    const libvirt = thrown instanceof LibvirtFailure ? thrown.libvirt : null;
+    send({ type: "error", id: request.id, scope: isHostScope(thrown) ? "host" : "domain", error, libvirt });
   }
 });
 process.on("disconnect", () => process.exit(0));

@@ -11,8 +11,13 @@ export class CallFailure extends HostFailure {
   readonly scope: "host" | "domain";
   /** The call did not end: it may still be at work in the daemon. */
   readonly hung: boolean;
-  constructor(error: ObserveError, scope: "host" | "domain", hung: boolean) {
-    super(error);
+  constructor(
+    error: ObserveError,
+    scope: "host" | "domain",
+    hung: boolean,
+    libvirt: { code: number; domain: number } | null = null,
+  ) {
+    super(error, libvirt);
     this.scope = scope;
     this.hung = hung;
   }
@@ -106,7 +111,7 @@ export class CallProcess {
     } else if (reply.id === pending.id) {
       this.#settle((p) => {
         if (reply.type === "result") p.resolve(reply.value as never);
-        else p.reject(new CallFailure(reply.error, reply.scope, false));
+        else p.reject(new CallFailure(reply.error, reply.scope, false, reply.libvirt));
       });
     }
   }

@@ -8,7 +8,7 @@ export class LibvirtFailure extends HostFailure {
   readonly code: number;
   readonly lost: boolean;
   constructor(error: LibvirtError, lost: boolean) {
-    super(typeLibvirtError(error));
+    super(typeLibvirtError(error), { code: error.code, domain: error.domain });
     this.code = error.code;
     this.lost = lost;
   }

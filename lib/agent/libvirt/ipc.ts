@@ -67,7 +67,13 @@ export type CallReply =
   | { type: "opened" }
   | { type: "result"; id: number; value: unknown }
   /** `scope` host: the daemon or the connection failed, nothing is said about the domain. */
-  | { type: "error"; id: number; scope: "host" | "domain"; error: ObserveError };
+  | {
+      type: "error";
+      id: number;
+      scope: "host" | "domain";
+      error: ObserveError;
+      libvirt: { code: number; domain: number } | null;
+    };
 
 export type EventChildMessage =
   | { type: "opening" }
