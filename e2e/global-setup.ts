@@ -9,14 +9,14 @@ import { openLab } from "#lab/lab.ts";
 import { connectEngine } from "#run/api.ts";
 import { ensureBuild } from "#run/build.ts";
 import { prepareShowcase } from "#run/showcase.ts";
-import { type Stack, startStack } from "#run/stack.ts";
+import { type Stack, stackHosts, startStack } from "#run/stack.ts";
 
 export default async function setUp(): Promise<(() => Promise<void>) | undefined> {
   if (process.env.DRIFTLINE_E2E_URL) return undefined;
   await ensureBuild();
   const dir = realpathSync(mkdtempSync(join(tmpdir(), "dl-e2e-")));
   const lab = await openLab({ hosts: ["alpha", "beta"] });
-  const hosts = lab.hosts.map((host) => ({ name: host.name, libvirtUri: host.uri }));
+  const hosts = stackHosts(lab);
   // Short limits, so that "ageing" and "stale" can be seen within a journey.
   const policy = { observeEverySeconds: 5, staleAfterSeconds: 20 };
   let up: Stack | null = null;

@@ -27,6 +27,7 @@ export function openContext(dir: string): LabContext {
 }
 
 export const diskFolder = (dir: string) => join(dir, "disks");
+export const repositoryFolder = (dir: string) => join(dir, "repository");
 
 export function vmState(lab: LabContext, id: string): VmState {
   const vm = lab.state().vms.find((entry) => entry.id === id);

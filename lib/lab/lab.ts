@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { diskFolder, type LabContext, openContext } from "./context.ts";
+import { diskFolder, type LabContext, openContext, repositoryFolder } from "./context.ts";
 import { findIsolation, hostFolders, prepareHost } from "./daemon.ts";
 import { LabHost } from "./host.ts";
 import { type HeldLock, takeLock } from "./lock.ts";
@@ -20,7 +20,7 @@ export type LabOptions = {
 };
 
 /** What a lab leaves in its directory; close() and the clean-up after a crash remove these and nothing else. */
-const OWN_ENTRIES = ["h", "disks", "base", "tmp", "lab.json", "state.lock", "base.lock"];
+const OWN_ENTRIES = ["h", "disks", "repository", "base", "tmp", "lab.json", "state.lock", "base.lock"];
 
 /** A lab that is up: some real libvirt hosts on this machine that share a directory of disk images. */
 export class Lab {
@@ -44,6 +44,11 @@ export class Lab {
     const host = this.hosts.find((entry) => entry.name === name);
     if (host === undefined) throw new Error(`This lab has no host ${name}.`);
     return host;
+  }
+
+  /** A directory for backups that all hosts share and QEMU may write to. */
+  get repository(): string {
+    return repositoryFolder(this.dir);
   }
 
   get vms(): LabVm[] {
@@ -125,8 +130,10 @@ async function startLab(dir: string, options: LabOptions, lock: HeldLock): Promi
   const token = randomBytes(12).toString("hex");
   const isolation = await findIsolation(account);
   writeState(dir, { version: 1, token, account, isolation, isDetached: false, hosts, vms: [] });
-  mkdirSync(diskFolder(dir), { recursive: true });
-  if (account !== null) chownSync(diskFolder(dir), account.uid, account.gid);
+  for (const folder of [diskFolder(dir), repositoryFolder(dir)]) {
+    mkdirSync(folder, { recursive: true });
+    if (account !== null) chownSync(folder, account.uid, account.gid);
+  }
   mkdirSync(join(dir, "h"), { recursive: true });
   for (const host of hosts) prepareHost(dir, host, account);
   const lab = new Lab(dir, lock, options.dir === undefined);

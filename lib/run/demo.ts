@@ -11,7 +11,7 @@ import { ensureBuild } from "./build.ts";
 import { ensurePackages, FOREIGN_TOOL_NEEDS, HOST_NEEDS } from "./packages.ts";
 import { prepareShowcase, SHOWCASE } from "./showcase.ts";
 import { startSimulation } from "./simulation.ts";
-import { type Stack, type StackHost, startStack } from "./stack.ts";
+import { type Stack, type StackHost, stackHosts, startStack } from "./stack.ts";
 
 const say = (line: string) => console.log(line);
 const dir = join(realpathSync(tmpdir()), `driftline-demo-${process.getuid?.() ?? 0}`);
@@ -40,7 +40,7 @@ async function openHosts(): Promise<StackHost[]> {
   }
   say("driftline: starting two real libvirt hosts");
   lab = await openLab({ dir: join(dir, "lab"), hosts: ["alpha", "beta"] });
-  return lab.hosts.map((host) => ({ name: host.name, libvirtUri: host.uri }));
+  return stackHosts(lab);
 }
 
 try {

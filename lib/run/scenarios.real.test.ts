@@ -17,7 +17,7 @@ import { connectEngine, type EngineClient, waitFor } from "./api.ts";
 import { ensureBuild } from "./build.ts";
 import { applyRecordDrift, RECORD_DRIFTS, undoRecordDrift } from "./record-drift.ts";
 import { registerRecord } from "./showcase.ts";
-import { type Stack, startStack } from "./stack.ts";
+import { type Stack, stackHosts, startStack } from "./stack.ts";
 
 /** The bound that the product promises, from the event (or the one observe) to the findings. */
 const FOUND_WITHIN_MS = 5000;
@@ -32,7 +32,7 @@ beforeAll(async () => {
   await ensureBuild();
   dir = realpathSync(mkdtempSync(join(tmpdir(), "dl-scenarios-")));
   lab = await openLab({ hosts: ["alpha", "beta"] });
-  const hosts = lab.hosts.map((host) => ({ name: host.name, libvirtUri: host.uri }));
+  const hosts = stackHosts(lab);
   // No sweep within the test: what is found was found by an event or by the one observe that was asked for.
   database = await startEmbeddedPostgres({ dataDir: join(dir, "database") });
   const policy = { observeEverySeconds: 3600, staleAfterSeconds: 7200 };

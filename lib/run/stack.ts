@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Lab } from "#lab/lab.ts";
 import { root } from "./build.ts";
 
 export type StackHost = { name: string; libvirtUri: string; repositories?: string[]; qmp?: "allow" | "forbid" };
@@ -22,6 +23,11 @@ export type Stack = {
   restartAgent: (name: string) => Promise<void>;
   stop: () => Promise<void>;
 };
+
+/** The hosts of a lab, with the lab's directory for backups. */
+export function stackHosts(lab: Lab): StackHost[] {
+  return lab.hosts.map(({ name, uri }) => ({ name, libvirtUri: uri, repositories: [lab.repository] }));
+}
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
