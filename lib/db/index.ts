@@ -16,6 +16,7 @@ export * from "./people.ts";
 export * from "./plans.ts";
 export * from "./queue.ts";
 export * from "./record.ts";
+export * from "./record-changes.ts";
 export type { KindSummary } from "./schema/index.ts";
 export * from "./vms.ts";
 export * from "./work.ts";
