@@ -70,6 +70,8 @@ export const redefineResultSchema = z.object({
   ),
   failed: z.array(z.object({ id: z.string(), error: hostErrorSchema })),
   rolledBack: z.array(z.string()),
+  /** Healthy, and left as they were because another one was refused or failed. */
+  notTried: z.array(z.string()),
   elapsedMs: z.number(),
   proof: observationSchema,
 });

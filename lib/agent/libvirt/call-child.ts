@@ -2,6 +2,7 @@
 import type { ObserveError } from "#chain/model.ts";
 import { toObserveError } from "../failure.ts";
 import { abortPull, beginPull, readOwner } from "./backup.ts";
+import { changeCheckpoints } from "./change.ts";
 import { Connection, LibvirtFailure, OpenFailure } from "./connection.ts";
 import { readDomainXml } from "./domain-xml.ts";
 import type { Out } from "./ffi.ts";
@@ -57,6 +58,8 @@ function perform(request: CallRequest): unknown {
     case "beginPull":
       // Never a second time on a new connection: the daemon may have begun it.
       return beginPull(connection, connection.open(), request.input);
+    case "change":
+      return changeCheckpoints(reader, request.input);
     case "abortPull":
       return connection.run((handle) => abortPull(connection, handle, request.input));
   }

@@ -1,6 +1,7 @@
 /** A checkpoint's XML as libvirt formats it. Thousands are read at once, so the usual shape has a fast reader. */
 import type { HostCheckpoint } from "#chain/model.ts";
-import { attr, child, children, hasChild, parseXml, text } from "./xml.ts";
+import { type Define, TEMPORARY_CHECKPOINT } from "../operations/host-steps.ts";
+import { attr, buildXml, child, children, hasChild, parseXml, text } from "./xml.ts";
 
 type Parsed = Omit<HostCheckpoint, "current">;
 
@@ -78,7 +79,11 @@ export function readAnyCheckpoint(xml: string): Parsed {
  * checkpoint: the mark is set where it can be only one (a single leaf), and nowhere else.
  */
 export function readCheckpoints(xmls: string[]): HostCheckpoint[] {
-  const parsed = xmls.map((xml) => readUsualCheckpoint(xml) ?? readAnyCheckpoint(xml));
+  const parsed = xmls
+    .map((xml) => readUsualCheckpoint(xml) ?? readAnyCheckpoint(xml))
+    // What a killed run of ours has left is nobody's checkpoint; the next change takes it away.
+    .filter((c) => c.id !== TEMPORARY_CHECKPOINT)
+    .map((c) => (c.parentId === TEMPORARY_CHECKPOINT ? { ...c, parentId: null } : c));
   const parents = new Set(parsed.map((c) => c.parentId));
   const leaves = parsed.filter((c) => !parents.has(c.id));
   const only = leaves.length === 1 ? leaves[0] : undefined;
@@ -90,4 +95,29 @@ export function readCheckpoints(xmls: string[]): HostCheckpoint[] {
     hasDisksElement: c.hasDisksElement,
     disks: c.disks,
   }));
+}
+
+/**
+ * The XML of a definition: every disk named with its bitmap, and no domain, which libvirt does not need and which would
+ * make every disk that is not named part of the checkpoint.
+ */
+export function buildCheckpointXml({ id, parentId, createdAt, disks }: Omit<Define, "do">): string {
+  return buildXml({
+    domaincheckpoint: {
+      name: id,
+      ...(parentId === null ? {} : { parent: { name: parentId } }),
+      creationTime: String(Math.floor(Date.parse(createdAt) / 1000)),
+      ...(disks === null
+        ? {}
+        : {
+            disks: {
+              disk: disks.map(({ target, bitmap }) => ({
+                "@name": target,
+                "@checkpoint": "bitmap",
+                "@bitmap": bitmap,
+              })),
+            },
+          }),
+    },
+  });
 }

@@ -78,6 +78,9 @@ export function loadLibvirt(parentPid: number) {
     domainFree: f<[Ptr], number>("virDomainFree", I, [P]),
     domainListAllCheckpoints: f<[Ptr, Out<Ptr>, number], number>("virDomainListAllCheckpoints", I, [P, outPtr, U]),
     checkpointGetXml: f<[Ptr, number], string | null>("virDomainCheckpointGetXMLDesc", owned, [P, U]),
+    checkpointCreateXml: f<[Ptr, string, number], Ptr>("virDomainCheckpointCreateXML", P, [P, S, U]),
+    checkpointLookupByName: f<[Ptr, string, number], Ptr>("virDomainCheckpointLookupByName", P, [P, S, U]),
+    checkpointDelete: f<[Ptr, number], number>("virDomainCheckpointDelete", I, [P, U]),
     checkpointFree: f<[Ptr], number>("virDomainCheckpointFree", I, [P]),
     domainGetJobStats: f<[Ptr, Out<number>, Out<Ptr>, Out<number>, number], number>("virDomainGetJobStats", I, [
       P,

@@ -1,6 +1,7 @@
 /** What the agent and its libvirt children say to each other. JSON only. */
 import type { DiskLayer, HostCheckpoint, HostJob, ImageIdentity, ObserveError, Power, Read } from "#chain/model.ts";
 import type { HostEvent } from "#contract/agent.ts";
+import type { Change, ChangeOutcome } from "../operations/host-steps.ts";
 import type { WriterState } from "./locks.ts";
 
 /** How a disk's source is held; only files and block devices can be read. */
@@ -57,6 +58,8 @@ export type CallOps = {
   beginPull: { input: { vmId: string; xml: string }; output: boolean };
   /** Aborts the backup whose socket is this one; false: there is no such job. */
   abortPull: { input: { vmId: string; socketPath: string }; output: boolean };
+  /** In order until the first that fails. null: there is no such domain. */
+  change: { input: { vmId: string; runtimeId: string | null; changes: Change[] }; output: ChangeOutcome | null };
 };
 export type CallOp = keyof CallOps;
 

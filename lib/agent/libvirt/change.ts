@@ -1,0 +1,96 @@
+/** Changes of a domain's checkpoints inside a call child, in order until the first that fails. */
+import { HostFailure, observeError } from "../failure.ts";
+import { hostError, toHostError } from "../host-error.ts";
+import { type Change, type ChangeOutcome, type Pin, TEMPORARY_CHECKPOINT } from "../operations/host-steps.ts";
+import { buildCheckpointXml } from "./checkpoint-xml.ts";
+import { type Connection, LibvirtFailure } from "./connection.ts";
+import { readDomainXml } from "./domain-xml.ts";
+import { VIR_ERR } from "./errors.ts";
+import type { Ptr } from "./ffi.ts";
+import { isActive, readJob, readState, readXml, withDomain } from "./inspect.ts";
+import type { RuntimeIds } from "./runtime-id.ts";
+
+const CREATE_REDEFINE = 1;
+const DELETE_METADATA_ONLY = 2;
+
+type Reader = { connection: Connection; runtimeIds: RuntimeIds };
+
+/** One run, and no job: a second job would wait 30 s for the lock, and what it does to a bitmap is not ours to know. */
+function assertFree(reader: Reader, domain: Ptr, { vmId, runtimeId }: Pin): void {
+  const c = reader.connection;
+  const state = readState(reader, domain, vmId, readDomainXml(readXml(c, domain)).id);
+  if (state.runtimeId !== runtimeId) {
+    const words = `${runtimeId ?? "not running"} → ${state.runtimeId ?? "not running"}`;
+    throw new HostFailure(observeError("domain-changed", "The domain was started or stopped meanwhile.", words));
+  }
+  if (!isActive(state.power)) return;
+  const job = readJob(c, domain);
+  if (job.operation !== "none") {
+    throw new HostFailure(observeError("lock-held", `A ${job.operation} job is on this domain.`));
+  }
+}
+
+/** The checkpoint, or null when libvirt lists none of that name. */
+function lookup(c: Connection, domain: Ptr, id: string): Ptr {
+  const checkpoint = c.lib.checkpointLookupByName(domain, id, 0);
+  if (checkpoint !== null) return checkpoint;
+  try {
+    return c.fail();
+  } catch (thrown) {
+    if (thrown instanceof LibvirtFailure && thrown.code === VIR_ERR.NO_DOMAIN_CHECKPOINT) return null;
+    throw thrown;
+  }
+}
+
+function remove(c: Connection, domain: Ptr, id: string, metadataOnly: boolean): void {
+  const checkpoint = lookup(c, domain, id);
+  if (checkpoint === null) return;
+  try {
+    if (c.lib.checkpointDelete(checkpoint, metadataOnly ? DELETE_METADATA_ONLY : 0) < 0) c.fail();
+  } finally {
+    c.lib.checkpointFree(checkpoint);
+  }
+}
+
+function perform(c: Connection, domain: Ptr, change: Change): void {
+  if (change.do === "delete") {
+    remove(c, domain, change.id, change.metadataOnly);
+    return;
+  }
+  const checkpoint = c.lib.checkpointCreateXml(domain, buildCheckpointXml(change), CREATE_REDEFINE);
+  if (checkpoint === null) c.fail();
+  c.lib.checkpointFree(checkpoint);
+}
+
+function typeError(change: Change, thrown: unknown) {
+  const error = toHostError(thrown);
+  if (change.do === "define" && change.parentId !== null && error.libvirtCode === VIR_ERR.INVALID_ARG) {
+    const { hostMessage, libvirtCode, libvirtDomain } = error;
+    return hostError("parent-not-found", "libvirt does not know the parent.", {
+      hostMessage,
+      libvirtCode,
+      libvirtDomain,
+    });
+  }
+  return error;
+}
+
+/** @throws LibvirtFailure when the connection was lost on the way: then nobody can say how far it came */
+export function changeCheckpoints(reader: Reader, input: Pin & { changes: Change[] }): ChangeOutcome | null {
+  const c = reader.connection;
+  // Reads may open a new connection; a change is never sent twice.
+  c.run((handle) => withDomain(c, handle, input.vmId, () => true));
+  return withDomain(c, c.open(), input.vmId, (domain): ChangeOutcome => {
+    assertFree(reader, domain, input);
+    remove(c, domain, TEMPORARY_CHECKPOINT, true);
+    for (const [done, change] of input.changes.entries()) {
+      try {
+        perform(c, domain, change);
+      } catch (thrown) {
+        if (!(thrown instanceof LibvirtFailure) || thrown.lost) throw thrown;
+        return { done, error: typeError(change, thrown) };
+      }
+    }
+    return { done: input.changes.length, error: null };
+  });
+}
