@@ -1,7 +1,7 @@
 import { and, asc, eq, gt, inArray, notInArray, sql } from "drizzle-orm";
 import type { ObserveError } from "../chain/model.ts";
 import { isoOrNull, type Reader, type Tx } from "./client.ts";
-import { hosts, vmPresence, vms } from "./schema/index.ts";
+import { hostCredentials, hosts, vmPresence, vms } from "./schema/index.ts";
 
 export type HostRow = Awaited<ReturnType<typeof listHosts>>["items"][number];
 export type HostFacts = Partial<
@@ -19,8 +19,13 @@ export async function applyHosts(tx: Tx, wanted: { name: string; url: string }[]
     if (!found) {
       await tx.insert(hosts).values(host);
       changes.push(`host ${host.name} added`);
-    } else if (found.url !== host.url || !found.configured) {
-      await tx.update(hosts).set({ url: host.url, configured: true }).where(eq(hosts.id, found.id));
+    } else if (found.url !== host.url || !found.configured || found.origin !== "configuration") {
+      await tx
+        .update(hosts)
+        .set({ url: host.url, configured: true, origin: "configuration", retiredAt: null })
+        .where(eq(hosts.id, found.id));
+      // The file wins over an earlier pairing: whoever wrote it has the token.
+      await tx.delete(hostCredentials).where(eq(hostCredentials.hostId, found.id));
       changes.push(`host ${host.name} changed`);
     }
   }
@@ -28,17 +33,27 @@ export async function applyHosts(tx: Tx, wanted: { name: string; url: string }[]
   const gone = await tx
     .update(hosts)
     .set({ configured: false, state: "offline" })
-    .where(and(eq(hosts.configured, true), names.length > 0 ? notInArray(hosts.name, names) : undefined))
+    .where(
+      and(
+        eq(hosts.configured, true),
+        eq(hosts.origin, "configuration"),
+        names.length > 0 ? notInArray(hosts.name, names) : undefined,
+      ),
+    )
     .returning({ name: hosts.name });
   return [...changes, ...gone.map((host) => `host ${host.name} taken out`)];
 }
 
 // Written with the tables: in a select over one table drizzle leaves them out, and "id" would be that of the VM.
 const vmsOn = sql<number>`(select count(*)::int from ${vms} where ${vms}."host_id" = ${hosts}."id")`;
-const shape = (row: typeof hosts.$inferSelect & { vms: number }) => ({
+type Selected = typeof hosts.$inferSelect & { vms: number; pairedAt: Date | null; rotatedAt: Date | null };
+const shape = (row: Selected) => ({
   ...row,
   lastContactAt: isoOrNull(row.lastContactAt),
   lastSweepAt: isoOrNull(row.lastSweepAt),
+  retiredAt: isoOrNull(row.retiredAt),
+  pairedAt: isoOrNull(row.pairedAt),
+  rotatedAt: isoOrNull(row.rotatedAt),
 });
 const columns = {
   id: hosts.id,
@@ -57,6 +72,10 @@ const columns = {
   capabilities: hosts.capabilities,
   switchedOff: hosts.switchedOff,
   createdAt: hosts.createdAt,
+  origin: hosts.origin,
+  retiredAt: hosts.retiredAt,
+  pairedAt: hostCredentials.pairedAt,
+  rotatedAt: hostCredentials.rotatedAt,
   vms: vmsOn,
 };
 
@@ -65,6 +84,7 @@ export async function listHosts(db: Reader, query: { after: string | null; limit
   const rows = await db
     .select(columns)
     .from(hosts)
+    .leftJoin(hostCredentials, eq(hostCredentials.hostId, hosts.id))
     .where(and(eq(hosts.configured, true), query.after === null ? undefined : gt(hosts.name, query.after)))
     .orderBy(asc(hosts.name))
     .limit(query.limit + 1);
@@ -73,7 +93,11 @@ export async function listHosts(db: Reader, query: { after: string | null; limit
 }
 
 export async function getHost(db: Reader, hostId: string): Promise<HostRow | null> {
-  const [row] = await db.select(columns).from(hosts).where(eq(hosts.id, hostId));
+  const [row] = await db
+    .select(columns)
+    .from(hosts)
+    .leftJoin(hostCredentials, eq(hostCredentials.hostId, hosts.id))
+    .where(eq(hosts.id, hostId));
   return row ? shape(row) : null;
 }
 

@@ -6,6 +6,7 @@ export * from "./client.ts";
 export * from "./events.ts";
 export * from "./findings.ts";
 export * from "./fleet.ts";
+export * from "./host-credentials.ts";
 export * from "./hosts.ts";
 export * from "./jobs.ts";
 export * from "./leadership.ts";

@@ -5,7 +5,9 @@ import { at, oneOf } from "./columns.ts";
 export const HOST_STATES = ["online", "degraded", "offline", "never"] as const;
 export const HOST_KINDS = ["libvirt", "simulated", "unknown"] as const;
 
-/** One row an agent. Its token is not here: it lives in the configuration and in memory only. */
+export const HOST_ORIGINS = ["configuration", "paired"] as const;
+
+/** One row an agent. Its token is not here: see `hostCredentials`. */
 export const hosts = pgTable(
   "hosts",
   {
@@ -14,7 +16,9 @@ export const hosts = pgTable(
     url: text("url").notNull(),
     kind: text("kind").$type<(typeof HOST_KINDS)[number]>().notNull().default("unknown"),
     state: text("state").$type<(typeof HOST_STATES)[number]>().notNull().default("never"),
-    /** False: no longer in the configuration. The row stays because observations and the audit point at it. */
+    /** Who says that there is this host: the configuration file, or an administrator who paired it. */
+    origin: text("origin").$type<(typeof HOST_ORIGINS)[number]>().notNull().default("configuration"),
+    /** False: taken out or retired. The row stays because observations and the audit point at it. */
     configured: boolean("configured").notNull().default(true),
     lastContactAt: at("last_contact_at"),
     lastSweepAt: at("last_sweep_at"),
@@ -26,6 +30,30 @@ export const hosts = pgTable(
     capabilities: jsonb("capabilities").$type<Record<string, boolean>>().notNull().default({}),
     switchedOff: jsonb("switched_off").$type<{ what: string; why: string }[]>().notNull().default([]),
     createdAt: at("created_at").notNull().defaultNow(),
+    retiredAt: at("retired_at"),
   },
-  (t) => [oneOf("hosts_kind_known", t.kind, HOST_KINDS), oneOf("hosts_state_known", t.state, HOST_STATES)],
+  (t) => [
+    oneOf("hosts_kind_known", t.kind, HOST_KINDS),
+    oneOf("hosts_state_known", t.state, HOST_STATES),
+    oneOf("hosts_origin_known", t.origin, HOST_ORIGINS),
+  ],
 );
+
+/**
+ * What it takes to talk to a paired host. Tokens are sealed (AES-256-GCM) under a key that is not in the database; the
+ * token of a configured host is in the configuration and in memory only.
+ */
+export const hostCredentials = pgTable("host_credentials", {
+  hostId: uuid("host_id")
+    .primaryKey()
+    .references(() => hosts.id),
+  /** The agent's own certificate, PEM: the only one that is taken. */
+  certificate: text("certificate").notNull(),
+  sealedToken: text("sealed_token").notNull(),
+  /** While a rotation is under way: the agent may know this one already. */
+  sealedNextToken: text("sealed_next_token"),
+  /** The agent still takes the token before this one. */
+  confirmPending: boolean("confirm_pending").notNull().default(false),
+  pairedAt: at("paired_at").notNull().defaultNow(),
+  rotatedAt: at("rotated_at"),
+});
