@@ -29,22 +29,45 @@ describe("can", () => {
     expect(can.canObserve({ ...ready, jobRunning: true })).toEqual({ ok: true });
   });
 
-  test("what this version cannot do is said honestly, with the other reasons beside it", () => {
+  test("everything that stands against a backup or a plan is said, also for somebody without the role", () => {
     const stopped: can.VmSituation = { ...ready, role: "viewer", power: "shut-off", jobRunning: true };
-    expect(codes(can.canFullBackup(stopped))).toEqual(["role", "not-in-this-version", "job-running", "vm-not-running"]);
+    expect(codes(can.canFullBackup(stopped))).toEqual(["role", "job-running", "vm-not-running"]);
     expect(
       codes(can.canApplyPlan({ ...ready, role: "support", findings: [{ kind: "vm.two-hosts", remedies: [] }] })),
-    ).toEqual(["role", "not-in-this-version", "two-hosts"]);
-    for (const check of [
-      can.canFullBackup,
-      can.canBackup,
-      can.canPreparePlan,
-      can.canApplyPlan,
-      can.canRedefine,
-      can.canHeal,
-    ]) {
-      expect(codes(check(ready))).toContain("not-in-this-version");
+    ).toEqual(["role", "two-hosts"]);
+    for (const check of [can.canFullBackup, can.canBackup, can.canPreparePlan, can.canApplyPlan]) {
+      expect(check(ready)).toEqual({ ok: true });
     }
+  });
+
+  test("support applies the plans that name its role, and no others", () => {
+    const support: can.VmSituation = { ...ready, role: "support" };
+    expect(can.canApplyPlan(support, "support")).toEqual({ ok: true });
+    expect(codes(can.canApplyPlan(support, "operator"))).toEqual(["role"]);
+  });
+
+  test("a plan is confirmed only while it is ready, with every loss ticked and the name typed exactly", () => {
+    const plan: can.PlanToConfirm = { state: "ready", losses: [{ id: "a" }, { id: "b" }], confirm: "mail-01" };
+    const given = (ids: string[], typed: string) => ({ acknowledged: new Set(ids), typed });
+    expect(codes(can.canConfirmPlan(plan, given(["a"], "mail")))).toEqual(["loss-not-ticked", "not-typed"]);
+    expect(codes(can.canConfirmPlan(plan, given(["a", "b"], "Mail-01")))).toEqual(["not-typed"]);
+    expect(can.canConfirmPlan(plan, given(["a", "b"], "mail-01"))).toEqual({ ok: true });
+    for (const state of ["applied", "expired", "out-of-date"] as const)
+      expect(codes(can.canConfirmPlan({ ...plan, state }, given(["a", "b"], "mail-01")))).toEqual(["plan-not-ready"]);
+    expect(can.canConfirmPlan({ state: "ready", losses: [], confirm: null }, given([], ""))).toEqual({ ok: true });
+  });
+
+  test("a job that has ended or is stopping already cannot be cancelled, and a viewer never cancels", () => {
+    const job = { role: "operator", isOver: false, isCancelling: false } as const;
+    expect(can.canCancelJob(job)).toEqual({ ok: true });
+    expect(codes(can.canCancelJob({ ...job, isOver: true, isCancelling: true }))).toEqual(["job-ended"]);
+    expect(codes(can.canCancelJob({ ...job, isCancelling: true }))).toEqual(["job-ended"]);
+    expect(codes(can.canCancelJob({ ...job, role: "viewer" }))).toEqual(["role"]);
+  });
+
+  test("a backup that did not finish cannot be verified", () => {
+    expect(can.canVerifyBackup({ role: "support", isFinished: true })).toEqual({ ok: true });
+    expect(codes(can.canVerifyBackup({ role: "viewer", isFinished: false }))).toEqual(["role", "backup-not-finished"]);
   });
 
   test("a remedy that no finding asks for has nothing to do", () => {

@@ -5,7 +5,6 @@ export type ActorRole = "viewer" | "support" | "operator" | "admin";
 
 export type ReasonCode =
   | "role"
-  | "not-in-this-version"
   | "no-host"
   | "host-offline"
   | "vm-absent"
@@ -15,7 +14,12 @@ export type ReasonCode =
   | "not-observed"
   | "record-broken"
   | "disk-unreadable"
-  | "nothing-to-do";
+  | "nothing-to-do"
+  | "plan-not-ready"
+  | "loss-not-ticked"
+  | "not-typed"
+  | "job-ended"
+  | "backup-not-finished";
 /** `text` is one sentence for the person who may not. */
 export type Reason = { code: ReasonCode; text: string };
 export type Eligibility = { ok: true } | { ok: false; reasons: Reason[] };
@@ -58,30 +62,24 @@ export function canValidate(vm: VmSituation): Eligibility {
 
 /** A full backup of every disk. */
 export function canFullBackup(vm: VmSituation): Eligibility {
-  return eligibility([...role(vm.role, "support"), later("Backups"), ...backupState(vm)]);
+  return eligibility([...role(vm.role, "support"), ...backupState(vm)]);
 }
 
 /** A backup that takes for each disk what its verdict allows. */
 export function canBackup(vm: VmSituation): Eligibility {
   const broken = has(vm, "record.cycle") || has(vm, "record.missing-parent");
   const reasons = broken ? [reason("record-broken", "The recorded links between checkpoints are broken.")] : [];
-  return eligibility([...role(vm.role, "operator"), later("Backups"), ...backupState(vm), ...reasons]);
+  return eligibility([...role(vm.role, "operator"), ...backupState(vm), ...reasons]);
 }
 
 /** Compute a plan. It changes nothing, so that a running job is no obstacle. */
 export function canPreparePlan(vm: VmSituation): Eligibility {
-  return eligibility([...role(vm.role, "support"), later("Plans"), ...observedOnce(vm), ...oneHost(vm)]);
+  return eligibility([...role(vm.role, "support"), ...observedOnce(vm), ...oneHost(vm)]);
 }
 
-export function canApplyPlan(vm: VmSituation): Eligibility {
-  return eligibility([
-    ...role(vm.role, "operator"),
-    later("Plans"),
-    ...reachable(vm),
-    ...observedOnce(vm),
-    ...oneHost(vm),
-    ...idle(vm),
-  ]);
+/** Run a plan on this VM. `needed`: the least role, which the plan itself names. */
+export function canApplyPlan(vm: VmSituation, needed: ActorRole = "operator"): Eligibility {
+  return eligibility([...role(vm.role, needed), ...reachable(vm), ...observedOnce(vm), ...oneHost(vm), ...idle(vm)]);
 }
 
 /** Tell libvirt again what the record says. */
@@ -92,6 +90,56 @@ export function canRedefine(vm: VmSituation): Eligibility {
 /** Remove what is broken, the least of it. */
 export function canHeal(vm: VmSituation): Eligibility {
   return remedy(vm, "heal", "Nothing that was read needs healing.");
+}
+
+/** As the plan is at this moment: one that was ready when it was read may have expired since. */
+export type PlanToConfirm = {
+  state: "ready" | "applied" | "expired" | "out-of-date";
+  losses: readonly { id: string }[];
+  /** What must be typed, or null. */
+  confirm: string | null;
+};
+
+const PLAN_STATE_REASONS = {
+  applied: "The plan was applied already. A plan runs at most once.",
+  expired: "The plan has expired. Plan again to see what would happen now.",
+  "out-of-date": "What the plan stands on has changed. Plan again to see what would happen now.",
+} as const;
+
+/** Has whoever applies the plan read and accepted what it asks: every loss ticked, the name typed exactly? */
+export function canConfirmPlan(
+  plan: PlanToConfirm,
+  given: { acknowledged: ReadonlySet<string>; typed: string },
+): Eligibility {
+  if (plan.state !== "ready") return eligibility([reason("plan-not-ready", PLAN_STATE_REASONS[plan.state])]);
+  const open = plan.losses.filter((loss) => !given.acknowledged.has(loss.id)).length;
+  const left =
+    open === 1 && plan.losses.length === 1 ? "Tick what is lost first." : `Tick each loss first: ${open} left.`;
+  return eligibility([
+    ...(open > 0 ? [reason("loss-not-ticked", left)] : []),
+    ...(plan.confirm !== null && given.typed !== plan.confirm
+      ? [reason("not-typed", `Type “${plan.confirm}” to confirm.`)]
+      : []),
+  ]);
+}
+
+/** Ask a job to stop. Who may start it may end it: the engine asks for the role of the job's own plan. */
+export function canCancelJob(job: { role: ActorRole; isOver: boolean; isCancelling: boolean }): Eligibility {
+  return eligibility([
+    ...role(job.role, "support"),
+    ...(job.isOver ? [reason("job-ended", "The job has ended.")] : []),
+    ...(!job.isOver && job.isCancelling ? [reason("job-ended", "It was asked to stop already.")] : []),
+  ]);
+}
+
+/** Restore a backup to a temporary file and compare. */
+export function canVerifyBackup(backup: { role: ActorRole; isFinished: boolean }): Eligibility {
+  return eligibility([
+    ...role(backup.role, "support"),
+    ...(backup.isFinished
+      ? []
+      : [reason("backup-not-finished", "Only a backup that finished can be restored, and so be verified.")]),
+  ]);
 }
 
 /** Take a checkpoint that another manager made into the record. */
@@ -126,10 +174,6 @@ function reason(code: ReasonCode, text: string): Reason {
 
 function role(has: ActorRole, needed: ActorRole): Reason[] {
   return hasRole(has, needed) ? [] : [reason("role", NEEDS[needed])];
-}
-
-function later(what: string): Reason {
-  return reason("not-in-this-version", `${what} are not part of this version. It only reads and explains.`);
 }
 
 function reachable(vm: VmSituation): Reason[] {

@@ -44,6 +44,7 @@ describe("the browser's API client", () => {
       retryable: true,
       traceId: "t-1",
       hostMessage: "Connection refused",
+      errors: [{ field: "params.keepLast", reason: "must be at least 1" }],
     };
     const answers = [
       Response.json(problem, { status: 424 }),
@@ -54,6 +55,16 @@ describe("the browser's API client", () => {
     const failed = async () => toProblemView(await api.vms.chain({ vmId }).catch((error: unknown) => error));
     expect(await failed()).toEqual(problem);
     expect(await failed()).toMatchObject({ code: "unavailable", retryable: true, traceId: null });
+  });
+
+  test("a key against running twice travels as a header, beside the body", async () => {
+    const sent: RequestInit[] = [];
+    vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
+      sent.push(init);
+      return Response.json({});
+    });
+    await createBrowserApi(routes).vms.observe({ vmId }, { context: { idempotencyKey: "k-1" } });
+    expect(sent[0]).toMatchObject({ body: "{}", headers: { "idempotency-key": "k-1" } });
   });
 
   test("no answer at all reads as a network failure that can be tried again", async () => {

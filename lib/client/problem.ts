@@ -8,6 +8,8 @@ export type ProblemView = {
   retryable: boolean;
   traceId: string | null;
   hostMessage: string | null;
+  /** Every offence of a request that was refused, in words. */
+  errors: { field: string; reason: string }[];
 };
 
 /** Thrown by the browser's API client for every answer that is not a success. */
@@ -21,15 +23,15 @@ export class ApiProblem extends Error {
   }
 }
 
-const isProblem = (body: unknown): body is Problem =>
+export const isProblem = (body: unknown): body is Problem =>
   typeof body === "object" && body !== null && "code" in body && "detail" in body && "traceId" in body;
 
 /** Reads an error answer. One that is not ours (a proxy's page, say) becomes `unavailable` with its status. */
 export async function readProblem(response: Response): Promise<ApiProblem> {
   const body: unknown = await response.json().catch(() => null);
   if (isProblem(body)) {
-    const { code, title, detail, retryable, traceId, hostMessage } = body;
-    return new ApiProblem({ code, title, detail, retryable, traceId, hostMessage: hostMessage ?? null });
+    const { code, title, detail, retryable, traceId, hostMessage = null, errors = [] } = body;
+    return new ApiProblem({ code, title, detail, retryable, traceId, hostMessage, errors });
   }
   return new ApiProblem({
     code: response.status === 401 ? "unauthenticated" : response.status === 404 ? "not_found" : "unavailable",
@@ -38,6 +40,7 @@ export async function readProblem(response: Response): Promise<ApiProblem> {
     retryable: response.status >= 500,
     traceId: response.headers.get("x-trace-id"),
     hostMessage: null,
+    errors: [],
   });
 }
 
@@ -52,6 +55,7 @@ export function toProblemView(error: unknown): ProblemView {
       retryable: true,
       traceId: null,
       hostMessage: null,
+      errors: [],
     };
   }
   return {
@@ -61,6 +65,7 @@ export function toProblemView(error: unknown): ProblemView {
     retryable: true,
     traceId: null,
     hostMessage: null,
+    errors: [],
   };
 }
 

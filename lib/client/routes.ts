@@ -1,5 +1,6 @@
 import type { AnyContractRouter } from "@orpc/contract";
 import { readProblem } from "./problem.ts";
+import { readEvents } from "./stream.ts";
 
 /** What the minified contract says of one call. */
 type Route = { method?: string; path?: string };
@@ -39,20 +40,34 @@ export function requestOf(routes: AnyContractRouter, path: readonly string[], in
   return { method, url: `/api/v1${pathname}${query.size > 0 ? `?${query}` : ""}`, body: undefined };
 }
 
-/** Makes a call over HTTP, same origin, with the session's cookie. @throws ApiProblem for every answer but a success */
+/** What a call may carry beside its input. */
+export type CallOptions = { signal?: AbortSignal; context?: CallContext };
+/** `idempotencyKey`: the same key again answers with what the first call did. */
+export type CallContext = { idempotencyKey?: string };
+
+/**
+ * Makes a call over HTTP, same origin, with the session's cookie. An answer that streams becomes its events.
+ * @throws ApiProblem for every answer but a success
+ */
 export async function callRoute(
   routes: AnyContractRouter,
   path: readonly string[],
   input: unknown,
-  signal?: AbortSignal,
+  { signal, context }: CallOptions = {},
 ): Promise<unknown> {
   const { method, url, body } = requestOf(routes, path, input);
   const response = await fetch(url, {
     method,
     signal,
     credentials: "same-origin",
-    ...(body === undefined ? {} : { body, headers: { "content-type": "application/json" } }),
+    ...(body === undefined ? {} : { body }),
+    headers: {
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...(context?.idempotencyKey ? { "idempotency-key": context.idempotencyKey } : {}),
+    },
   });
   if (!response.ok) throw await readProblem(response);
+  if (response.body && response.headers.get("content-type")?.startsWith("text/event-stream"))
+    return readEvents(response.body);
   return response.status === 204 ? undefined : response.json();
 }
