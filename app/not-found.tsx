@@ -1,15 +1,10 @@
-import Link from "next/link";
+import { NotFoundPanel } from "#components/patterns/not-found-panel.tsx";
 
+/** Outside the console there is no landmark around the panel yet. */
 export default function NotFound() {
   return (
-    <main className="mx-auto flex max-w-md flex-col items-center gap-2 px-4 py-24 text-center">
-      <h1 className="text-lg font-semibold">There is nothing at this address</h1>
-      <p className="text-pretty text-ink-2">
-        The VM, host or job may have been removed, or the link is cut off. Ids in links are complete UUIDs.
-      </p>
-      <Link href="/vms" className="mt-3 inline-flex min-h-8 items-center font-medium underline underline-offset-2">
-        Go to the fleet
-      </Link>
+    <main>
+      <NotFoundPanel />
     </main>
   );
 }

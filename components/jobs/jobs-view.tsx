@@ -1,93 +1,130 @@
 "use client";
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
-import {
-  CircleCheck,
-  type CircleDashed,
-  CircleSlash,
-  CircleX,
-  Hourglass,
-  ListChecks,
-  LoaderCircle,
-  Unplug,
-} from "lucide-react";
+import { FilterX, ListChecks } from "lucide-react";
 import Link from "next/link";
+import { useQueryStates } from "nuqs";
 import { useApi } from "#client/api.ts";
-import { formatAge } from "#client/format.ts";
+import { formatAge, formatCount } from "#client/format.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { engineQueries, hasAnswer } from "#client/queries.ts";
-import type { Tone } from "#client/words.ts";
-import { TONE_TEXT } from "#components/patterns/axis-badge.tsx";
+import { jobsParsers } from "#client/url-state.ts";
+import { intentLabel } from "#client/work-words.ts";
+import { JobState } from "#components/patterns/job-state.tsx";
 import { type Column, ListRows } from "#components/patterns/list-rows.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { PageHead } from "#components/patterns/page-head.tsx";
 import { EmptyPanel } from "#components/patterns/state-panel.tsx";
-import { cx } from "#components/ui/cx.ts";
+import { Button, buttonLook } from "#components/ui/button.tsx";
+import type { JobRow } from "#contract/engine.ts";
+import { JobsFilters } from "./jobs-filters.tsx";
 
-const STATES = {
-  queued: { word: "Queued", tone: "mute", Shape: Hourglass },
-  running: { word: "Running", tone: "info", Shape: LoaderCircle },
-  succeeded: { word: "Succeeded", tone: "ok", Shape: CircleCheck },
-  failed: { word: "Failed", tone: "bad", Shape: CircleX },
-  cancelled: { word: "Cancelled", tone: "mute", Shape: CircleSlash },
-  lost: { word: "Lost contact", tone: "warn", Shape: Unplug },
-} as const satisfies Record<string, { word: string; tone: Tone; Shape: typeof CircleDashed }>;
-
-type Job = {
-  id: string;
-  vmId: string;
-  state: keyof typeof STATES;
-  startedAt: string | null;
-  endedAt: string | null;
-};
-
-const COLUMNS: readonly Column<Job>[] = [
+const COLUMNS: readonly Column<JobRow>[] = [
+  { title: "State", cell: (job) => <JobState job={job} /> },
   {
-    title: "State",
-    cell: (job) => {
-      const { word, tone, Shape } = STATES[job.state];
-      return (
-        <span className={cx("inline-flex items-center gap-1.5 font-medium", TONE_TEXT[tone])}>
-          <Shape size={15} aria-hidden className={job.state === "running" ? "animate-turn" : undefined} /> {word}
-        </span>
-      );
-    },
+    title: "Job",
+    cell: (job) => (
+      <Link href={`/jobs/${job.id}`} className="font-medium underline underline-offset-2">
+        {intentLabel(job.kind)}
+      </Link>
+    ),
   },
   {
     title: "VM",
     cell: (job) => (
-      <Link href={`/vms/${job.vmId}`} className="font-mono text-xs underline underline-offset-2">
-        {job.vmId}
+      <Link href={`/vms/${job.vmId}`} className="break-words underline underline-offset-2">
+        {job.vmName}
       </Link>
     ),
   },
-  { title: "Started", cell: (job) => (job.startedAt ? <Moment at={job.startedAt} /> : "not yet") },
+  {
+    title: "Steps",
+    cell: (job) => (
+      <span className="whitespace-nowrap text-ink-2">
+        {job.stepsDone} of {job.stepsTotal}
+        <span className="md:hidden"> steps</span>
+      </span>
+    ),
+  },
+  {
+    title: "Started",
+    cell: (job) => (
+      <span className="text-ink-2">
+        {job.startedAt ? <Moment at={job.startedAt} className="whitespace-nowrap" /> : "not yet"}
+      </span>
+    ),
+  },
   {
     title: "Took",
-    cell: (job) =>
-      job.startedAt && job.endedAt ? formatAge(Date.parse(job.endedAt) - Date.parse(job.startedAt)) : "–",
+    cell: (job) => (
+      <span className="whitespace-nowrap text-ink-2">
+        {job.startedAt && job.endedAt ? (
+          <>
+            <span className="md:hidden">took </span>
+            {formatAge(Date.parse(job.endedAt) - Date.parse(job.startedAt))}
+          </>
+        ) : (
+          <span className="max-md:hidden">–</span>
+        )}
+      </span>
+    ),
   },
-  { title: "Job", cell: (job) => <span className="font-mono text-xs text-ink-3">{job.id}</span> },
+  {
+    title: "Who and why",
+    cell: (job) => (
+      <>
+        {job.actor === "driftline" ? "policy" : job.actor}
+        {job.reason && <span className="block text-ink-2">“{job.reason}”</span>}
+        {job.error && <span className="block text-bad">{job.error}</span>}
+      </>
+    ),
+  },
 ];
 
-/** Jobs, newest first. */
+/** Jobs, newest first. Filters stand in the address. */
 export function JobsView() {
   const queryClient = useQueryClient();
-  const jobs = useInfiniteQuery(engineQueries(useApi()).jobs());
+  const [filter, setFilter] = useQueryStates(jobsParsers, { history: "replace" });
+  const jobs = useInfiniteQuery(engineQueries(useApi()).jobs(filter));
   useLiveEvent((event) => {
     if (event.type === "job") void queryClient.invalidateQueries({ queryKey: ["jobs"], predicate: hasAnswer });
   });
+  const isFiltered = filter.vm !== null || filter.state !== null;
+  const first = jobs.data?.pages[0];
   return (
     <div className="mx-auto max-w-6xl px-3 py-4 sm:px-4">
-      <PageHead title="Jobs" />
+      <PageHead title="Jobs" detail={first ? formatCount(first.total) : null} />
+      <JobsFilters
+        filter={filter}
+        vmName={first?.items.find((job) => job.vmId === filter.vm)?.vmName ?? null}
+        onChange={setFilter}
+      />
       <ListRows
         query={jobs}
         label="Jobs"
         columns={COLUMNS}
         keyOf={(job) => job.id}
         empty={
-          <EmptyPanel icon={<ListChecks size={28} strokeWidth={1.5} aria-hidden />} title="No job has run yet">
-            A job appears here when a plan is applied or a backup starts.
-          </EmptyPanel>
+          isFiltered ? (
+            <EmptyPanel
+              icon={<FilterX size={28} strokeWidth={1.5} aria-hidden />}
+              title="No job matches"
+              action={<Button onClick={() => setFilter(null)}>Clear filters</Button>}
+            >
+              There are jobs of other VMs or in other states, or none at all.
+            </EmptyPanel>
+          ) : (
+            <EmptyPanel
+              icon={<ListChecks size={28} strokeWidth={1.5} aria-hidden />}
+              title="No job has run yet"
+              action={
+                <Link href="/vms" className={buttonLook()}>
+                  Go to the fleet
+                </Link>
+              }
+            >
+              A job appears here when a plan is applied or a backup starts.
+            </EmptyPanel>
+          )
         }
       />
     </div>

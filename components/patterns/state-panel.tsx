@@ -1,5 +1,5 @@
 "use client";
-import { CircleAlert, Copy, RotateCw } from "lucide-react";
+import { CircleAlert, Copy, Lock, RotateCw } from "lucide-react";
 import type { ReactNode } from "react";
 import { useCopy } from "#client/copy.ts";
 import { toProblemView } from "#client/problem.ts";
@@ -21,6 +21,7 @@ export function EmptyPanel(props: { icon?: ReactNode; title: string; children?: 
 export function ErrorPanel({ error, onRetry, what }: { error: unknown; onRetry?: () => void; what: string }) {
   const copy = useCopy();
   const { title, detail, code, traceId, hostMessage, retryable } = toProblemView(error);
+  const isRefused = code === "forbidden";
   const text = [
     `${what}: ${title}`,
     detail,
@@ -32,12 +33,19 @@ export function ErrorPanel({ error, onRetry, what }: { error: unknown; onRetry?:
   return (
     <section role="alert" className="mx-auto my-8 w-full max-w-2xl rounded-lg border border-line bg-raised p-5">
       <div className="flex gap-3">
-        <CircleAlert size={18} aria-hidden className="mt-0.5 shrink-0 text-bad" />
+        {isRefused ? (
+          <Lock size={18} aria-hidden className="mt-0.5 shrink-0 text-ink-2" />
+        ) : (
+          <CircleAlert size={18} aria-hidden className="mt-0.5 shrink-0 text-bad" />
+        )}
         <div className="min-w-0 flex-1">
           <h2 className="text-base font-semibold">
-            {what}: {title.charAt(0).toLowerCase() + title.slice(1)}
+            {isRefused ? "No access" : `${what}: ${title.charAt(0).toLowerCase()}${title.slice(1)}`}
           </h2>
-          <p className="mt-1 text-ink-2">{detail}</p>
+          <p className="mt-1 text-ink-2">
+            {detail}
+            {isRefused && " An admin can give you that role, or somebody who has it can do this for you."}
+          </p>
           {hostMessage && (
             <pre className="mt-3 overflow-x-auto rounded-md border border-line bg-surface p-2.5 font-mono text-xs whitespace-pre-wrap">
               {hostMessage}

@@ -1,11 +1,13 @@
 import { infiniteQueryOptions, type Query, queryOptions } from "@tanstack/react-query";
-import type { VmQuery } from "#contract/engine.ts";
+import type { JobRow, VmQuery } from "#contract/engine.ts";
 import type { EngineApi } from "./api.ts";
-import type { FleetState } from "./url-state.ts";
+import type { AuditState, FleetState } from "./url-state.ts";
+import { isOver } from "./work-words.ts";
 
 /** Rows asked for at once. The list stays virtual; this only bounds one answer. */
 const FLEET_PAGE = 100;
 const LIST_PAGE = 50;
+const JOB_LOOK_MS = 2_000;
 
 export type FleetFilter = Omit<VmQuery, "cursor" | "limit">;
 
@@ -19,6 +21,20 @@ export function toFleetFilter(state: FleetState): FleetFilter {
     ...(state.nextBackup ? { nextBackup: state.nextBackup } : {}),
     ...(state.freshness ? { freshness: state.freshness } : {}),
     ...(state.kind ? { kind: state.kind } : {}),
+  };
+}
+
+/** The server's audit query for a state of the address. */
+export function toAuditFilter(state: AuditState) {
+  const time = (text: string) => (Number.isNaN(Date.parse(text)) ? null : new Date(text).toISOString());
+  const [from, to] = [time(state.from), time(state.to)];
+  return {
+    ...(state.actor ? { actor: state.actor } : {}),
+    ...(state.subject ? { subject: state.subject } : {}),
+    ...(state.action ? { action: state.action } : {}),
+    ...(state.outcome ? { outcome: state.outcome } : {}),
+    ...(from ? { from } : {}),
+    ...(to ? { to } : {}),
   };
 }
 
@@ -80,29 +96,62 @@ export function engineQueries(api: EngineApi) {
         queryFn: ({ signal }) => api.hosts.list({ limit: 200 }, { signal }),
         staleTime: 15_000,
       }),
-    audit: (filter: { actor: string; subject: string }) =>
+    audit: (filter: AuditState) =>
       infiniteQueryOptions({
         queryKey: ["audit", filter],
         queryFn: ({ pageParam, signal }) =>
           api.audit.list(
+            { limit: LIST_PAGE, ...toAuditFilter(filter), ...(pageParam ? { cursor: pageParam } : {}) },
+            { signal },
+          ),
+        initialPageParam: null as string | null,
+        getNextPageParam: (last) => last.nextCursor,
+      }),
+    jobs: (filter: { vm: string | null; state: JobRow["state"] | null }) =>
+      infiniteQueryOptions({
+        queryKey: ["jobs", filter],
+        queryFn: ({ pageParam, signal }) =>
+          api.jobs.list(
             {
               limit: LIST_PAGE,
-              ...(filter.actor ? { actor: filter.actor } : {}),
-              ...(filter.subject ? { subject: filter.subject } : {}),
+              ...(filter.vm ? { vmId: filter.vm } : {}),
+              ...(filter.state ? { state: filter.state } : {}),
               ...(pageParam ? { cursor: pageParam } : {}),
             },
             { signal },
           ),
         initialPageParam: null as string | null,
         getNextPageParam: (last) => last.nextCursor,
+        staleTime: 10_000,
       }),
-    jobs: () =>
+    /** While a job runs its bytes move without an event for each: looked at again and again, in a visible tab only. */
+    job: (jobId: string) =>
+      queryOptions({
+        queryKey: ["job", jobId],
+        queryFn: ({ signal }) => api.jobs.get({ jobId }, { signal }),
+        staleTime: 5_000,
+        refetchInterval: ({ state }) => (state.data && !isOver(state.data.state) ? JOB_LOOK_MS : false),
+      }),
+    plan: (planId: string) =>
+      queryOptions({
+        queryKey: ["plan", planId],
+        queryFn: ({ signal }) => api.plans.get({ planId }, { signal }),
+        staleTime: 10_000,
+      }),
+    planGroup: (groupId: string) =>
+      queryOptions({
+        queryKey: ["plan-group", groupId],
+        queryFn: ({ signal }) => api.planGroups.get({ groupId }, { signal }),
+        staleTime: 10_000,
+      }),
+    backupHistory: (vmId: string) =>
       infiniteQueryOptions({
-        queryKey: ["jobs"],
+        queryKey: ["vm", vmId, "backup-history"],
         queryFn: ({ pageParam, signal }) =>
-          api.jobs.list({ limit: LIST_PAGE, ...(pageParam ? { cursor: pageParam } : {}) }, { signal }),
+          api.backups.list({ vmId, limit: LIST_PAGE, ...(pageParam ? { cursor: pageParam } : {}) }, { signal }),
         initialPageParam: null as string | null,
         getNextPageParam: (last) => last.nextCursor,
+        staleTime: 15_000,
       }),
   };
 }

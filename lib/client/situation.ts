@@ -1,5 +1,5 @@
 import type { Eligibility, VmSituation } from "#chain/can.ts";
-import type { Chain, Role, Vm } from "#contract/engine.ts";
+import type { Chain, Role, Vm, VmRow } from "#contract/engine.ts";
 
 /** What the eligibility functions ask of a VM, from what this page has read. Without a role nothing is allowed. */
 export function toSituation(chain: Chain, vm: Vm | undefined, role: Role | undefined): VmSituation {
@@ -12,6 +12,19 @@ export function toSituation(chain: Chain, vm: Vm | undefined, role: Role | undef
     observed: chain.host.observedAt !== null,
     findings: chain.findings,
     jobRunning: vm?.job != null,
+  };
+}
+
+/** The same from a row of the fleet, where findings are known by kind only. */
+export function rowSituation(row: VmRow, role: Role | undefined): VmSituation {
+  return {
+    role: role ?? "viewer",
+    hostId: row.hostId,
+    hostOnline: row.axes.freshness !== "offline" || row.error?.code !== "agent-unreachable",
+    power: row.power,
+    observed: row.observedAt !== null,
+    findings: row.kinds.map(({ kind }) => ({ kind, remedies: [] })),
+    jobRunning: row.job !== null,
   };
 }
 

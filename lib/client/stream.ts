@@ -16,13 +16,14 @@ export function parseBlock(block: string): { event: string; data: string } | nul
  * @throws ApiProblem when the server ends it with `error`
  */
 export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<unknown, void> {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
   let rest = "";
   try {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      const blocks = (rest + value).split(/\r?\n\r?\n/);
+      const blocks = (rest + decoder.decode(value, { stream: true })).split(/\r?\n\r?\n/);
       rest = blocks.pop() ?? "";
       for (const text of blocks) {
         const block = parseBlock(text);

@@ -1,5 +1,6 @@
 import { createLoader, type inferParserType, parseAsString, parseAsStringLiteral } from "nuqs/server";
 import { AGREEMENTS, FINDING_KINDS, FRESHNESSES, NEXT_BACKUPS } from "#chain/model.ts";
+import { JOB_STATE_NAMES } from "./work-words.ts";
 
 export const FLEET_SORTS = [
   "name",
@@ -40,8 +41,22 @@ export const chainParsers = {
   finding: parseAsString,
 };
 
-export const auditParsers = { actor: parseAsString.withDefault(""), subject: parseAsString.withDefault("") };
+export const AUDIT_OUTCOMES = ["done", "refused", "failed"] as const;
+/** State of `/audit` in the address. `from` and `to` are times in any form that a browser reads, UTC unless they say. */
+export const auditParsers = {
+  actor: parseAsString.withDefault(""),
+  subject: parseAsString.withDefault(""),
+  action: parseAsString.withDefault(""),
+  outcome: parseAsStringLiteral(AUDIT_OUTCOMES),
+  from: parseAsString.withDefault(""),
+  to: parseAsString.withDefault(""),
+};
 export const loadAuditState = createLoader(auditParsers);
+export type AuditState = inferParserType<typeof auditParsers>;
+
+/** State of `/jobs` in the address. `vm` is a VM's id. */
+export const jobsParsers = { vm: parseAsString, state: parseAsStringLiteral(JOB_STATE_NAMES) };
+export const loadJobsState = createLoader(jobsParsers);
 
 /** A path on this site to go to after sign-in; anything else (other origin, protocol, `//host`) becomes `/vms`. */
 export function safeNext(next: string | null | undefined): string {

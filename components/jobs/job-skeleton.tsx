@@ -1,0 +1,16 @@
+import { Skeleton } from "#components/ui/skeleton.tsx";
+
+/** The job's own layout without its content. */
+export function JobSkeleton() {
+  return (
+    <div aria-busy="true" className="mx-auto max-w-6xl space-y-4 px-3 py-4 sm:px-4">
+      <span className="sr-only">Loading the job</span>
+      <Skeleton className="h-4 w-40" />
+      <Skeleton className="h-7 w-80 max-w-full" />
+      <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
+        <Skeleton className="h-80 rounded-lg" />
+        <Skeleton className="h-48 rounded-lg" />
+      </div>
+    </div>
+  );
+}

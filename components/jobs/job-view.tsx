@@ -1,0 +1,126 @@
+"use client";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Unplug } from "lucide-react";
+import Link from "next/link";
+import { useEffect, useRef } from "react";
+import { useAnnounce } from "#client/announce.tsx";
+import { useApi } from "#client/api.ts";
+import { useLiveEvent } from "#client/live.tsx";
+import { toProblemView } from "#client/problem.ts";
+import { engineQueries, hasAnswer } from "#client/queries.ts";
+import { intentLabel, isOver, JOB_STATE_WORDS } from "#client/work-words.ts";
+import { Moment } from "#components/patterns/moment.tsx";
+import { ErrorPanel, Notice } from "#components/patterns/state-panel.tsx";
+import { Breadcrumb } from "#components/ui/breadcrumb.tsx";
+import { Button, buttonLook } from "#components/ui/button.tsx";
+import type { JobView as Job } from "#contract/engine.ts";
+import { JobDisks } from "./job-disks.tsx";
+import { JobHead } from "./job-head.tsx";
+import { JobProgress } from "./job-progress.tsx";
+import { JobProof } from "./job-proof.tsx";
+import { JobSkeleton } from "./job-skeleton.tsx";
+import { JobSteps } from "./job-steps.tsx";
+
+/** One job: its steps as they happen, how far it is, and what was observed afterwards. */
+export function JobView({ jobId }: { jobId: string }) {
+  const queryClient = useQueryClient();
+  const job = useQuery(engineQueries(useApi()).job(jobId));
+  useLiveEvent((event) => {
+    if (event.type === "job" && event.jobId === jobId)
+      void queryClient.invalidateQueries({ queryKey: ["job", jobId], predicate: hasAnswer });
+  });
+  if (job.isPending) return <JobSkeleton />;
+  if (!job.data) {
+    return (
+      <div className="px-4">
+        <ErrorPanel what="This job cannot be shown" error={job.error} onRetry={() => job.refetch()} />
+      </div>
+    );
+  }
+  const failure = job.isError ? toProblemView(job.error).detail : null;
+  return <JobScreen job={job.data} failure={failure} onRetry={() => void job.refetch()} />;
+}
+
+function JobScreen({ job, failure, onRetry }: { job: Job; failure: string | null; onRetry: () => void }) {
+  const announce = useAnnounce();
+  const said = useRef(job.state);
+  const title = `${intentLabel(job.kind)} ${job.vmName}`;
+  useEffect(() => {
+    document.title = `${title} · Job · Driftline`;
+  }, [title]);
+  useEffect(() => {
+    if (said.current !== job.state) announce(`${JOB_STATE_WORDS[job.state].label}. ${JOB_STATE_WORDS[job.state].hint}`);
+    said.current = job.state;
+  }, [job.state, announce]);
+  const isLost = job.state === "lost" || (!isOver(job.state) && job.lostContactSince !== null);
+  return (
+    <div className="mx-auto max-w-6xl space-y-4 px-3 py-3 sm:px-4">
+      <div className="space-y-2">
+        <Breadcrumb
+          parts={[
+            { href: "/jobs", text: "Jobs" },
+            { href: `/vms/${job.vmId}`, text: job.vmName },
+            ...(job.groupId ? [{ href: `/plans/group/${job.groupId}`, text: "Plan over several VMs" }] : []),
+            { text: "Job" },
+          ]}
+        />
+        <JobHead job={job} title={title} />
+      </div>
+      {failure && (
+        <Notice
+          icon={<Unplug size={16} aria-hidden />}
+          action={
+            <Button size="sm" onClick={onRetry}>
+              Try again
+            </Button>
+          }
+        >
+          What is shown is old: {failure}
+        </Notice>
+      )}
+      {isLost && (
+        <Notice icon={<Unplug size={16} aria-hidden />}>
+          <p className="font-medium">
+            Lost contact{" "}
+            {job.lostContactSince && (
+              <>
+                since <Moment at={job.lostContactSince} />
+              </>
+            )}
+          </p>
+          <p className="text-ink-2">
+            The host does not answer, so what happens there is not known; a call that was under way may still go on.
+            When it answers again, it is read first and the job goes on from what is really there.
+          </p>
+        </Notice>
+      )}
+      {job.error && (
+        <section
+          role="alert"
+          className="rounded-lg border border-line bg-bad-bg px-4 py-3 data-[quiet=true]:bg-surface"
+          data-quiet={job.state !== "failed"}
+        >
+          <p className="font-medium">
+            {job.state === "failed" ? "It failed" : "It did not get all the way"}
+            {job.stepsTotal > 0 && ` after ${job.stepsDone} of ${job.stepsTotal} steps`}.
+          </p>
+          <p>{job.error}</p>
+          <p className="mt-1 text-ink-2">
+            What was done stays. The VM’s page shows how it stands now, with the remedies for what is left.
+          </p>
+          <Link href={`/vms/${job.vmId}`} className={buttonLook({ size: "sm" }).concat(" mt-2")}>
+            See the VM
+          </Link>
+        </section>
+      )}
+      {!isOver(job.state) && <JobProgress job={job} isLost={isLost} />}
+      <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
+        <JobSteps job={job} isLost={isLost} />
+        <div className="min-w-0 space-y-4">
+          <JobProof job={job} />
+          <JobDisks job={job} />
+        </div>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,59 @@
+"use client";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useRouter } from "next/navigation";
+import { type ActorRole, hasRole } from "#chain/can.ts";
+import type { BackupMode } from "#chain/plan/model.ts";
+import type { PlanRequestInput } from "#contract/engine-plans.ts";
+import { useApi } from "./api.ts";
+import { engineQueries } from "./queries.ts";
+
+/** Asks for a plan and goes to its page. Nothing happens to the VM. `variables` is what is being asked for. */
+export function useMakePlan(vmId: string) {
+  const api = useApi();
+  const router = useRouter();
+  const queryClient = useQueryClient();
+  return useMutation({
+    mutationFn: (request: PlanRequestInput) => api.plans.create({ vmId, ...request }),
+    onSuccess: (plan) => {
+      queryClient.setQueryData(engineQueries(api).plan(plan.id).queryKey, plan);
+      router.push(`/plans/${plan.id}`);
+    },
+  });
+}
+
+/** The same over several VMs: one plan with a part for each. */
+export function useMakePlanGroup() {
+  const api = useApi();
+  const router = useRouter();
+  const queryClient = useQueryClient();
+  return useMutation({
+    mutationFn: (input: { vmIds: string[]; request: PlanRequestInput }) => api.planGroups.create(input),
+    onSuccess: (group) => {
+      queryClient.setQueryData(engineQueries(api).planGroup(group.id).queryKey, group);
+      router.push(`/plans/group/${group.id}`);
+    },
+  });
+}
+
+/**
+ * One click to a backup: plans it and applies the plan at once when it loses nothing and asks for nothing, then goes to
+ * the job. A plan that does ask is shown instead.
+ */
+export function useBackUpNow(vmId: string, role: ActorRole) {
+  const api = useApi();
+  const router = useRouter();
+  const queryClient = useQueryClient();
+  return useMutation({
+    mutationFn: async (mode: BackupMode) => {
+      const plan = await api.plans.create({ vmId, intent: "backup", params: { mode } });
+      const asks = plan.losses.length > 0 || plan.confirm !== null || plan.tier > 1 || !hasRole(role, plan.role);
+      if (asks || plan.state !== "ready") return `/plans/${plan.id}`;
+      const job = await api.plans.apply({ planId: plan.id }, { context: { idempotencyKey: plan.id } });
+      return `/jobs/${job.id}`;
+    },
+    onSuccess: (where) => {
+      void queryClient.invalidateQueries({ queryKey: ["vm", vmId, "summary"] });
+      router.push(where);
+    },
+  });
+}
