@@ -107,9 +107,9 @@ function parentComparison(ctx: DriftContext, host: ReadonlyMap<string, HostCheck
 }
 
 /** For each item, parents first: its nearest ancestor that `other` knows too, or null. */
-function sharedAncestors(
+export function sharedAncestors(
   ordered: readonly TreeItem[],
-  other: ReadonlyMap<string, unknown>,
+  other: { has(id: string): boolean },
 ): Map<string, string | null> {
   const shared = new Map<string, string | null>();
   for (const { id, parentId } of ordered) {

@@ -46,19 +46,24 @@ export type CheckpointDefinition = { id: string; parentId: string | null; create
 export type PlanAction =
   /** The agent's bulk redefine with the complete list, parents first. */
   | { verb: "host.redefine"; mode: PlanMode; checkpoints: CheckpointDefinition[] }
-  /** With their bitmaps, leaf to root. */
+  /**
+   * With their bitmaps of the same name, leaf to root. A definition that names no disk, other disks or other bitmaps is
+   * replaced first: libvirt deletes the bitmap that the definition names, whoever owns it.
+   */
   | { verb: "host.delete-checkpoints"; ids: string[] }
   | { verb: "host.delete-bitmaps"; items: BitmapName[] }
   | { verb: "host.abort-job" }
   /**
    * Push-mode backup with its checkpoint: inserts the record as `creating`, begins, waits, makes it `active` or takes
-   * everything back. `fallback`: a disk whose base turns out broken at begin is taken in full.
+   * everything back. `fallback`: a disk whose base turns out broken at begin is taken in full. A disk that cannot hold
+   * bitmaps is taken in full and is not in the checkpoint; with none in it no checkpoint is made, on the host or in the
+   * record.
    */
   | {
       verb: "host.backup";
       checkpointId: string;
       parentId: string | null;
-      disks: { target: string; mode: "full" | "incremental"; base: string | null }[];
+      disks: { target: string; mode: "full" | "incremental"; base: string | null; inCheckpoint: boolean }[];
       repository: string | null;
       fallback: boolean;
     }
@@ -68,6 +73,7 @@ export type PlanAction =
   | { verb: "record.delete"; ids: string[] }
   /** A checkpoint stops covering a disk. */
   | { verb: "record.drop-disks"; items: { checkpointId: string; disk: string }[] }
+  /** In the order of age among the recorded ones: sequences stay parents first, later ones move up. */
   | { verb: "record.adopt"; checkpoints: CheckpointDefinition[] }
   | { verb: "record.relink"; items: { checkpointId: string; parentId: string | null }[] }
   /** The image as it is now is the disk's image from here on; its counts start anew. */
@@ -99,8 +105,11 @@ export type PlanStep = {
 /** 0 reads · 1 metadata that can be rebuilt · 2 loses increments · 3 loses a chain, a last base, or touches many VMs. */
 export type PlanTier = 0 | 1 | 2 | 3;
 
-/** What is gone for good afterwards; each must be ticked before a plan of tier 2 or 3 is applied. `id` is stable within the plan. */
-export type PlanLoss = { id: string; text: string };
+/**
+ * What is gone for good afterwards; each must be ticked before a plan of tier 2 or 3 is applied. `id` is stable within
+ * the plan. `bases`: the healthy bases that it is about.
+ */
+export type PlanLoss = { id: string; text: string; bases?: BitmapName[] };
 
 /** What the next backup of a disk can be now and after the plan. */
 export type PlanCost = { disk: string; now: DiskVerdict; after: DiskVerdict };
@@ -136,6 +145,8 @@ export type Plan = {
   steps: PlanStep[];
   /** Ids of the findings that are gone when every step is done. */
   promises: string[];
+  /** Ids of the findings that are there then and are not there now: foreseen, and no failure of the plan. */
+  appears: string[];
   /** What must be typed to apply it (the VM's name, tier 3), or null. */
   confirm: string | null;
   /** The least role that may apply it. */
@@ -157,6 +168,8 @@ export type PlanInput = {
   newCheckpointId: string;
   /** Restore points in a repository that an increment can be put on: `checkpointId|disk`. */
   restorePoints: ReadonlySet<string>;
+  /** As in `DriftInput`: while the VM runs there, what this host says of it is no basis for any change. */
+  activeElsewhere?: readonly { hostId: string; hostName: string }[];
 };
 
 /** Why there is no plan. `field` is a path into the request, null when the VM's state is the reason. */

@@ -1,0 +1,54 @@
+/** Whole checkpoints go: the parts that heal, prune and remove share. */
+import { orderCheckpoints } from "../order.ts";
+import { hasBitmap, listedOf, type PlanFacts } from "./facts.ts";
+import { touchedDisks } from "./guards.ts";
+import type { BitmapName, PlanAction } from "./model.ts";
+
+export type Deletion = {
+  /** Recorded, in the order of the record. */
+  recorded: string[];
+  /** Listed by libvirt, leaf to root. */
+  listed: string[];
+  /** Bitmaps of theirs that libvirt's own deletion would leave behind. */
+  bitmaps: BitmapName[];
+};
+
+/** `ids`: recorded ones, listed ones, or both. */
+export function deletionOf(facts: PlanFacts, ids: Iterable<string>): Deletion {
+  const named = new Set(ids);
+  const recorded = facts.ordered.filter(({ id }) => named.has(id)).map(({ id }) => id);
+  const listed = leafToRoot(facts, named);
+  const bitmaps: BitmapName[] = [];
+  for (const id of named) {
+    const definition = listedOf(facts, id);
+    const byLibvirt = new Set(
+      definition?.disks.filter(({ bitmap }) => bitmap === id).map(({ target }) => target) ?? [],
+    );
+    for (const disk of touchedDisks(facts, id)) {
+      const left = !definition?.hasDisksElement || !byLibvirt.has(disk);
+      if (left && hasBitmap(facts, disk, id)) bitmaps.push({ disk, bitmap: id });
+    }
+  }
+  return { recorded, listed, bitmaps };
+}
+
+export function leafToRoot(facts: PlanFacts, ids: ReadonlySet<string>): string[] {
+  if (!facts.host.ok) return [];
+  const known = [...facts.host.value.values()];
+  if (!known.some(({ id }) => ids.has(id))) return [];
+  return orderCheckpoints(known)
+    .ordered.filter(({ id }) => ids.has(id))
+    .map(({ id }) => id)
+    .reverse();
+}
+
+/** From `record.mark-deleting` on they are no base, whatever happens; the rows go when the host has nothing of them. */
+export function deletionActions({ recorded, listed, bitmaps }: Deletion): PlanAction[] {
+  return [
+    { verb: "record.mark-deleting", ids: recorded },
+    { verb: "host.delete-checkpoints", ids: listed },
+    { verb: "host.delete-bitmaps", items: bitmaps },
+    { verb: "record.delete", ids: recorded },
+    { verb: "prove" },
+  ];
+}
