@@ -27,7 +27,8 @@ export type Agent = {
 function openDriver(config: AgentConfig): HostDriver {
   const qmp = config.qmp === "allow";
   const path = simPath(config.libvirtUri);
-  return path === null ? openLibvirtDriver({ uri: config.libvirtUri, qmp }) : openSimulatedDriver({ path, qmp });
+  const { libvirtUri: uri, repositories } = config;
+  return path === null ? openLibvirtDriver({ uri, qmp, repositories }) : openSimulatedDriver({ path, qmp });
 }
 
 /** A socket file that nobody answers on is left over from an agent that was killed. */

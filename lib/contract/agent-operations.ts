@@ -35,6 +35,8 @@ export const hostErrorSchema = z.object({
   libvirtCode: z.int().nullable(),
   libvirtDomain: z.int().nullable(),
   retryable: z.boolean(),
+  /** Targets that it is about, where it is about some disks and not about others. */
+  disks: z.array(z.string()).optional(),
 });
 export type HostError = z.infer<typeof hostErrorSchema>;
 

@@ -2,7 +2,9 @@
 import type { ObserveError } from "#chain/model.ts";
 import { toObserveError } from "../failure.ts";
 import { abortPull, beginPull, readOwner } from "./backup.ts";
+import { abortPush, beginPush, lookAtBackup } from "./backup-push.ts";
 import { changeCheckpoints } from "./change.ts";
+
 import { Connection, LibvirtFailure, OpenFailure } from "./connection.ts";
 import { readDomainXml } from "./domain-xml.ts";
 import type { Out } from "./ffi.ts";
@@ -62,6 +64,12 @@ function perform(request: CallRequest): unknown {
       return changeCheckpoints(reader, request.input);
     case "abortPull":
       return connection.run((handle) => abortPull(connection, handle, request.input));
+    case "backupLook":
+      return connection.run((handle) => lookAtBackup(reader, handle, request.input));
+    case "beginPush":
+      return beginPush(reader, connection.open(), request.input);
+    case "abortPush":
+      return connection.run((handle) => abortPush(reader, handle, request.input));
   }
 }
 

@@ -2,6 +2,8 @@
 import { execFile } from "node:child_process";
 import type { ObserveError } from "#chain/model.ts";
 import type { HostInfo } from "#contract/agent.ts";
+import { discardFiles } from "../backups/discard.ts";
+import { checkRepositories } from "../backups/repositories.ts";
 import {
   type DomainItem,
   type HostDriver,
@@ -13,6 +15,7 @@ import {
 import { toObserveError } from "../failure.ts";
 import { mapConcurrent } from "../operations/map-concurrent.ts";
 import { toItem } from "../operations/observation.ts";
+import { BackupJobs } from "./backup-jobs.ts";
 import { CallPool } from "./call-pool.ts";
 import { EventSource } from "./event-source.ts";
 import { readExtents } from "./extents.ts";
@@ -49,10 +52,20 @@ function switchedOff(qmp: boolean, tools: Tools): HostInfo["switchedOff"] {
   return list;
 }
 
-/** @param uri libvirt's URI, from the agent's own configuration only. */
-export function openLibvirtDriver({ uri, qmp }: { uri: string; qmp: boolean }): HostDriver {
+/** `uri`: libvirt's, from the agent's own configuration only. */
+export type LibvirtOptions = { uri: string; qmp: boolean; repositories: readonly string[] };
+
+export function openLibvirtDriver({ uri, qmp, repositories }: LibvirtOptions): HostDriver {
   const pool = new CallPool(uri);
-  const events = new EventSource(uri, () => pool.reset());
+  const backups = new BackupJobs({ pool, uri, repositories, qmp });
+  const events = new EventSource(uri, {
+    onConnected() {
+      pool.reset();
+      backups.connected();
+    },
+    onDisconnected: () => backups.disconnected(),
+    onJobEnded: (vmId, ended) => backups.jobEnded(vmId, ended),
+  });
   const pulls = new PullJobs(pool, uri);
   void pulls.reapLeftovers().catch(() => undefined);
   const tools = findTools();
@@ -88,6 +101,7 @@ export function openLibvirtDriver({ uri, qmp }: { uri: string; qmp: boolean }): 
     ...NO_BACKUP_OPERATIONS,
     async host(): Promise<HostState> {
       const [state, present] = await Promise.all([connection(), tools]);
+      const { backups: canBackUp, switchedOff: without } = await checkRepositories(repositories, present["qemu-img"]);
       const extents = present["qemu-nbd"] && present.nbdinfo;
       return {
         kind: "libvirt",
@@ -99,9 +113,9 @@ export function openLibvirtDriver({ uri, qmp }: { uri: string; qmp: boolean }): 
           coldImages: present["qemu-img"],
           coldExtents: extents,
           liveExtents: present.nbdinfo,
-          backups: false,
+          backups: canBackUp,
         },
-        switchedOff: switchedOff(qmp, present),
+        switchedOff: [...switchedOff(qmp, present), ...without],
       };
     },
     async listDomains() {
@@ -111,6 +125,14 @@ export function openLibvirtDriver({ uri, qmp }: { uri: string; qmp: boolean }): 
       const ids = vmIds ?? (await pool.call("ids", {}));
       return mapConcurrent(new Set(ids), DOMAINS_AT_ONCE, signal, (vmId) => observeOne(vmId, known?.[vmId]));
     },
+    beginBackup: (input) => backups.begin(input),
+    currentBackup: ({ vmId }) => backups.current(vmId),
+    abortBackup: ({ vmId }) => backups.abort(vmId),
+    discardFiles: (input) =>
+      discardFiles(repositories, input, async (paths) => {
+        const states = await pool.call("writers", { paths });
+        return states.map((state) => state === "held");
+      }),
     extents: (request) => readExtents({ pool, pulls, qmp }, request),
     events: (signal) => events.subscribe(signal),
     gauges: () => ({
@@ -123,6 +145,7 @@ export function openLibvirtDriver({ uri, qmp }: { uri: string; qmp: boolean }): 
     async close() {
       events.close();
       pulls.close();
+      backups.close();
       pool.close();
     },
   };

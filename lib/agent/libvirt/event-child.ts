@@ -5,12 +5,14 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { HostEvent } from "#contract/agent.ts";
 import { observeError, toObserveError } from "../failure.ts";
+import { readEndedJob } from "./backup-push.ts";
 import { typeOpenError } from "./errors.ts";
 import { blockJobEvent, lifecycleEvent, type RawEvent } from "./event-words.ts";
 import {
   BlockJobCallback,
   CloseCallback,
   DeviceCallback,
+  decodeTypedParams,
   JobCompletedCallback,
   type Libvirt,
   LifecycleCallback,
@@ -35,13 +37,19 @@ const send = (message: EventChildMessage): void => {
 };
 const now = (): string => new Date().toISOString();
 
+/** "" when the domain does not say it. */
+function readUuid(lv: Libvirt, domain: Ptr): string {
+  const buffer = Buffer.alloc(37);
+  return lv.domainGetUuid(domain, buffer) < 0 ? "" : buffer.toString("latin1", 0, 36);
+}
+
 /** Name and UUID of a domain that a callback lends us; no RPC. */
 function report(lv: Libvirt, domain: Ptr, raw: RawEvent): void {
-  const buffer = Buffer.alloc(37);
-  if (lv.domainGetUuid(domain, buffer) < 0) return;
+  const vmId = readUuid(lv, domain);
+  if (vmId === "") return;
   const event: HostEvent = {
     type: "domain",
-    vmId: buffer.toString("latin1", 0, 36),
+    vmId,
     name: lv.domainGetName(domain),
     at: now(),
     ...raw,
@@ -73,7 +81,9 @@ function makeCallbacks(lv: Libvirt) {
       ],
       [
         EVENT.jobCompleted,
-        registerCallback((_: Ptr, domain: Ptr) => {
+        registerCallback((_: Ptr, domain: Ptr, params: Ptr, count: number) => {
+          const ended = readEndedJob(decodeTypedParams(params, count), null);
+          if (ended !== null) send({ type: "job-ended", vmId: readUuid(lv, domain), ended });
           report(lv, domain, { event: "job-ended", detail: null });
         }, JobCompletedCallback),
       ],

@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { ObserveError } from "#chain/model.ts";
 import type { HostEvent, HostInfo } from "#contract/agent.ts";
+import type { EndedJob } from "../backups/outcome.ts";
 import { Broadcast } from "../broadcast.ts";
 import { observeError } from "../failure.ts";
 import { OPEN_DEADLINE_MS } from "./call-process.ts";
@@ -13,9 +14,15 @@ const RESPAWN_MS = 500;
 
 type ConnectionState = HostInfo["connection"];
 
+export type EventHooks = {
+  onConnected: () => void;
+  onDisconnected: () => void;
+  onJobEnded: (vmId: string, ended: EndedJob) => void;
+};
+
 export class EventSource {
   readonly #uri: string;
-  readonly #onConnected: () => void;
+  readonly #hooks: EventHooks;
   readonly #broadcast = new Broadcast<HostEvent>();
   #child: ChildProcess | null = null;
   #deadline: NodeJS.Timeout | null = null;
@@ -23,9 +30,9 @@ export class EventSource {
   #closed = false;
   state: ConnectionState = { state: "connecting", since: new Date().toISOString(), error: null };
 
-  constructor(uri: string, onConnected: () => void) {
+  constructor(uri: string, hooks: EventHooks) {
     this.#uri = uri;
-    this.#onConnected = onConnected;
+    this.#hooks = hooks;
     this.#spawn();
   }
 
@@ -89,8 +96,9 @@ export class EventSource {
     this.#expect(SILENCE_MS, "The process that hears events hangs.");
     if (message.type === "connected") {
       this.#setState("connected", null);
-      this.#onConnected();
-    } else if (message.type === "disconnected") this.#setState("disconnected", message.error);
+      this.#hooks.onConnected();
+    } else if (message.type === "job-ended") this.#hooks.onJobEnded(message.vmId, message.ended);
+    else if (message.type === "disconnected") this.#setState("disconnected", message.error);
     else if (message.type === "event") this.#broadcast.publish(message.event);
   }
 
@@ -101,6 +109,7 @@ export class EventSource {
       return;
     }
     this.state = { state, since: new Date().toISOString(), error };
+    if (state === "disconnected") this.#hooks.onDisconnected();
     this.#broadcast.publish(this.#connectionEvent());
   }
 }

@@ -1,6 +1,8 @@
 /** What the agent and its libvirt children say to each other. JSON only. */
 import type { DiskLayer, HostCheckpoint, HostJob, ImageIdentity, ObserveError, Power, Read } from "#chain/model.ts";
 import type { HostEvent } from "#contract/agent.ts";
+import type { HostError } from "#contract/agent-operations.ts";
+import type { EndedJob } from "../backups/outcome.ts";
 import type { Change, ChangeOutcome } from "../operations/host-steps.ts";
 import type { WriterState } from "./locks.ts";
 
@@ -41,6 +43,23 @@ export type ListedDomain = {
   disks: { target: string; source: string | null; format: string }[];
 };
 
+/** A backup job as libvirt formats it. `file`: the target of a push job, the scratch file of a pull job. */
+export type RunningBackup = {
+  isPush: boolean;
+  disks: { target: string; mode: "full" | "incremental"; file: string | null }[];
+};
+
+export type BackupLook = {
+  isRunning: boolean;
+  runtimeId: string | null;
+  /** null: none. */
+  job: HostJob | null;
+  backup: RunningBackup | null;
+  /** The last job that ended on this domain, whoever began it. */
+  completed: EndedJob | null;
+  hasCheckpoint: boolean;
+};
+
 /** Operations of a call child, with their answers. */
 export type CallOps = {
   versions: { input: Record<string, never>; output: { libvirt: string; qemu: string | null } };
@@ -59,7 +78,22 @@ export type CallOps = {
   /** Aborts the backup whose socket is this one; false: there is no such job. */
   abortPull: { input: { vmId: string; socketPath: string }; output: boolean };
   /** In order until the first that fails. null: there is no such domain. */
-  change: { input: { vmId: string; runtimeId: string | null; changes: Change[] }; output: ChangeOutcome | null };
+  change: {
+    input: { vmId: string; runtimeId: string | null; changes: Change[] };
+    output: ChangeOutcome | null;
+  };
+  /** null: there is no such domain. */
+  backupLook: { input: { vmId: string; checkpointId: string | null }; output: BackupLook | null };
+  /** null: there is no such domain. */
+  beginPush: {
+    input: { vmId: string; runtimeId: string; backupXml: string; checkpoint: { id: string; xml: string } | null };
+    output: { ok: true } | { ok: false; error: HostError; isCheckpointLeft: boolean } | null;
+  };
+  /** Aborts a backup job; false: there is none, or it is not the one that writes into `files`. */
+  abortPush: {
+    input: { vmId: string; files: string[] | null; checkpointId: string | null };
+    output: boolean | null;
+  };
 };
 export type CallOp = keyof CallOps;
 
@@ -83,4 +117,6 @@ export type EventChildMessage =
   | { type: "connected"; at: string }
   | { type: "disconnected"; at: string; error: ObserveError }
   | { type: "event"; event: HostEvent }
+  /** A job of a domain ended; its event of the API follows. */
+  | { type: "job-ended"; vmId: string; ended: EndedJob }
   | { type: "alive" };

@@ -30,6 +30,10 @@ export class AgentClient {
     return readAnswer(await this.request(path, { method: "POST", headers: JSON_TYPE, body: JSON.stringify(body) }));
   }
 
+  async delete(path: string): Promise<Answer> {
+    return readAnswer(await this.request(path, { method: "DELETE", headers: JSON_TYPE, body: "{}" }));
+  }
+
   /** All items of one observe call; each is checked against the contract. */
   async observe(body: { domains?: string[]; known?: Record<string, string> } = {}): Promise<ObserveItem[]> {
     const init = { method: "POST", headers: JSON_TYPE, body: JSON.stringify(body) };

@@ -13,6 +13,7 @@ const START_MS = 20_000;
 export type AgentOptions = {
   libvirtUri: string;
   qmp?: "allow" | "forbid";
+  repositories?: string[];
   /** Runs as this account; the tests are root, which no permission stops. */
   as?: { uid: number; gid: number };
   /** False: the machine's TMPDIR instead of one of its own. */
@@ -29,12 +30,19 @@ export class AgentProcess extends AgentClient {
     this.#folder = folder;
   }
 
-  static async start({ libvirtUri, qmp = "allow", as, ownTmp = true }: AgentOptions): Promise<AgentProcess> {
+  static async start({
+    libvirtUri,
+    qmp = "allow",
+    repositories = [],
+    as,
+    ownTmp = true,
+  }: AgentOptions): Promise<AgentProcess> {
     const folder = await mkdtemp(join(tmpdir(), "dl-agent-test-"));
     const token = randomBytes(24).toString("hex");
     const file = join(folder, "agent.json");
     const tokenSha256 = [createHash("sha256").update(token).digest("hex")];
-    await writeFile(file, JSON.stringify({ name: "test", listen: "127.0.0.1:0", libvirtUri, tokenSha256, qmp }));
+    const config = { name: "test", listen: "127.0.0.1:0", libvirtUri, tokenSha256, qmp, repositories };
+    await writeFile(file, JSON.stringify(config));
     if (as !== undefined) await chown(folder, as.uid, as.gid);
     // QEMU, another account, must reach the sockets that the agent makes below its TMPDIR.
     await chmod(folder, 0o711);
@@ -54,10 +62,16 @@ export class AgentProcess extends AgentClient {
     }
   }
 
+  /** SIGKILL: nothing is closed, nothing is written. */
+  async kill(): Promise<void> {
+    this.child.kill("SIGKILL");
+    await this.stop();
+  }
+
   /** SIGTERM; resolves with the exit code. */
   async stop(): Promise<number | null> {
     const code = await new Promise<number | null>((resolve) => {
-      if (this.child.exitCode !== null || this.child.signalCode !== null) resolve(this.child.exitCode);
+      if (this.child.exitCode !== null || this.child.signalCode !== null) return resolve(this.child.exitCode);
       this.child.once("exit", (exit) => resolve(exit));
       this.child.kill("SIGTERM");
     });

@@ -1,0 +1,138 @@
+/**
+ * Makes and removes the files of a backup. QEMU writes into them, so they belong to its account; that account may also
+ * move folders about that belong to it, so what was opened is looked at again before it is given away.
+ */
+import { constants, type Stats } from "node:fs";
+import { type FileHandle, lstat, mkdir, open, readlink, rmdir, unlink } from "node:fs/promises";
+import { basename, dirname, relative } from "node:path";
+import { HostFailure, observeError } from "../failure.ts";
+import { typeImageError } from "../qemu/images.ts";
+import { type Account, runTool } from "../qemu/tools.ts";
+import type { SafePath } from "./paths.ts";
+
+const CREATE_TIMEOUT_MS = 60_000;
+const FOLDER_MODE = 0o750;
+
+export type NewImage = { file: SafePath; backing: SafePath | null; virtualSize: number };
+
+const codeOf = (thrown: unknown): string | undefined => (thrown as NodeJS.ErrnoException).code;
+
+export function fileFailure(thrown: unknown, what: string): HostFailure {
+  if (thrown instanceof HostFailure) return thrown;
+  const words = thrown instanceof Error ? thrown.message : String(thrown);
+  const code = codeOf(thrown);
+  if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
+    return new HostFailure(observeError("permission-denied", `The agent may not ${what}.`, words));
+  }
+  return new HostFailure(observeError("internal", `The agent could not ${what}.`, words));
+}
+
+/** What a removal made and did not make; removes in the opposite order. */
+export class MadeFiles {
+  readonly #folders: string[] = [];
+  readonly #files: string[] = [];
+
+  /** Makes what is missing of the folders above a file, one by one, and gives them to QEMU's account. */
+  async makeFolders({ real, repository }: SafePath, owner: Account): Promise<void> {
+    const parts = relative(repository, dirname(real)).split("/").filter(Boolean);
+    for (let n = 1; n <= parts.length; n += 1) {
+      const folder = [repository, ...parts.slice(0, n)].join("/");
+      try {
+        await mkdir(folder, { mode: FOLDER_MODE });
+      } catch (thrown) {
+        if (codeOf(thrown) === "EEXIST") continue;
+        throw fileFailure(thrown, `make the folder ${folder}`);
+      }
+      this.#folders.push(folder);
+      await giveAway(folder, constants.O_RDONLY | constants.O_DIRECTORY, FOLDER_MODE, owner);
+    }
+  }
+
+  /** Makes an empty qcow2 image on top of `backing`. @throws HostFailure; what was made is undone by `undo` */
+  async makeImage({ file, backing, virtualSize }: NewImage, owner: Account): Promise<void> {
+    await this.makeFolders(file, owner);
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+    await giveAway(file.real, flags, 0o640, owner, () => this.#files.push(file.real));
+    const base = backing === null ? [] : ["-b", relativeTo(file.real, backing.real), "-F", "qcow2"];
+    const args = ["create", "-q", "-f", "qcow2", ...base, "--", file.real, String(virtualSize)];
+    const as = process.getuid?.() === 0 ? owner : null;
+    const { code, stderr } = await runTool("qemu-img", args, { timeoutMs: CREATE_TIMEOUT_MS, as });
+    if (code === 0) return;
+    const error = typeImageError(stderr);
+    throw new HostFailure(error.code === "unreadable" ? { ...error, message: "qemu-img made no image." } : error);
+  }
+
+  async undo(): Promise<void> {
+    for (const file of this.#files) await unlink(file).catch(() => undefined);
+    // Whatever else was put into a folder meanwhile keeps it.
+    for (const folder of this.#folders.reverse()) await rmdir(folder).catch(() => undefined);
+  }
+}
+
+/** The way from one file to another: a repository that moves as a whole stays whole. Never read as a protocol by QEMU. */
+function relativeTo(from: string, to: string): string {
+  const path = relative(dirname(from), to);
+  return path.startsWith("../") ? path : `./${path}`;
+}
+
+/**
+ * Opens what was just made, makes sure that it is where it should be, and gives it to QEMU's account; an agent that is
+ * not root gives it to QEMU's group, as far as it may.
+ */
+async function giveAway(path: string, flags: number, mode: number, owner: Account, onMade?: () => void): Promise<void> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, flags | constants.O_NOFOLLOW, mode);
+  } catch (thrown) {
+    throw fileFailure(thrown, `make ${path}`);
+  }
+  try {
+    const where = await readlink(`/proc/self/fd/${handle.fd}`);
+    if (where !== path) throw new Error(`it came to lie at ${where}: somebody moved a folder on the way`);
+    onMade?.();
+    const uid = process.getuid?.() ?? 0;
+    if (uid === 0) await handle.chown(owner.uid, owner.gid);
+    else if (uid !== owner.uid) {
+      // libvirt's own daemon may give the file to QEMU; where nobody does, QEMU says that it may not write.
+      await handle.chown(uid, owner.gid).catch(() => undefined);
+      await handle.chmod(mode | 0o060).catch(() => undefined);
+    }
+  } catch (thrown) {
+    throw fileFailure(thrown, `make ${path}`);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Bytes that a file takes on its disk; null: it is not there, or not ours to see. */
+export async function readAllocated(path: string): Promise<number | null> {
+  const found: Stats | null = await lstat(path).catch(() => null);
+  return found?.isFile() ? found.blocks * 512 : null;
+}
+
+/**
+ * Removes one file, and the folders above it that are empty then, up to the repository. Through the folder that was
+ * opened: the way to it may be changed meanwhile.
+ */
+export async function removeFile({ real, repository }: SafePath): Promise<void> {
+  try {
+    const folder = await open(dirname(real), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    try {
+      const opened = `/proc/self/fd/${folder.fd}`;
+      if ((await readlink(opened)) !== dirname(real)) throw new Error("somebody moved a folder on the way");
+      await unlink(`${opened}/${basename(real)}`);
+    } finally {
+      await folder.close();
+    }
+  } catch (thrown) {
+    if (codeOf(thrown) !== "ENOENT") throw fileFailure(thrown, `remove ${real}`);
+  }
+  for (let folder = dirname(real); folder.length > repository.length; folder = dirname(folder)) {
+    try {
+      await rmdir(folder);
+    } catch (thrown) {
+      // Not empty: somebody else's. Not there: it went with another file of the same backup.
+      if (codeOf(thrown) !== "ENOENT") return;
+    }
+  }
+}

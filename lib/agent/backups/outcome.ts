@@ -1,0 +1,115 @@
+/**
+ * What became of a backup job. `finished` needs evidence that *this* job finished: libvirt keeps only the statistics of
+ * a domain's last job, with nothing in them that names it, and another program may have run a job since.
+ *
+ * | what is there                                                | says                          |
+ * |--------------------------------------------------------------|-------------------------------|
+ * | a job that writes into our files                             | running                       |
+ * | its end was heard while it was known to run                  | what was heard                |
+ * | statistics of a job longer than the time since ours was seen | it is ours: what they say     |
+ * | the domain stopped, and the agent watched it all the time    | failed                        |
+ * | asked for a moment ago by an agent that was killed           | running: it may yet begin     |
+ * | anything else                                                | ended-unseen                  |
+ */
+import type { HostError } from "#contract/agent-operations.ts";
+import { hostError } from "../host-error.ts";
+import type { BackupNote } from "./note.ts";
+
+/** How a job ended, as libvirt says it. It keeps this of a domain's last job until the daemon ends. */
+export type EndedJob = {
+  isBackup: boolean;
+  elapsedMs: number;
+  /** virDomainJobType: 3 completed, 4 failed, 5 cancelled; null: an event does not say it. */
+  type: number | null;
+  success: boolean | null;
+  errorMessage: string | null;
+  doneBytes: number | null;
+};
+
+/** What one look at the domain saw, at `at` (ms). */
+export type Sight = {
+  at: number;
+  /** Ours runs: a job that writes into exactly its files. */
+  isOurs: boolean;
+  runtimeId: string | null;
+  completed: EndedJob | null;
+  hasCheckpoint: boolean;
+};
+
+/** What this agent has witnessed of the job since it began or was found again. */
+export type Witness = {
+  /** The first job of this domain that ended while ours was known to run. */
+  heard: EndedJob | null;
+  /** Events came in without a gap since ours was known to run. */
+  isWatched: boolean;
+};
+
+export type Outcome = { state: "running" } | { state: "waiting" } | NonNullable<BackupNote["end"]>;
+
+/** libvirt's lock timeout, after which a begin whose caller has died can start no more, with some room. */
+const MAY_YET_BEGIN_MS = 45_000;
+/** Two clocks that read the same time round differently. */
+const CLOCK_MS = 100;
+const COMPLETED = 3;
+
+/** strerror(ECANCELED) in the C locale, which QEMU runs in: an abort has no other mark in an event. */
+const CANCELLED = { type: 5, words: "Operation canceled" };
+
+function classify(ended: EndedJob, note: BackupNote, sight: Sight): NonNullable<BackupNote["end"]> {
+  const { at } = sight;
+  const { doneBytes } = ended;
+  const words = { hostMessage: ended.errorMessage };
+  const isGood = ended.success !== false && ended.errorMessage === null;
+  if (isGood && (ended.type === null || ended.type === COMPLETED)) {
+    return { state: "finished", at, doneBytes, error: null };
+  }
+  const wasCancelled = ended.type === CANCELLED.type || ended.errorMessage === CANCELLED.words;
+  if (note.abortedAt !== null) return { state: "aborted", at, doneBytes, error: null };
+  if (wasCancelled && sight.runtimeId === note.runtimeId) {
+    const error = hostError("internal", "Somebody aborted the backup.", words);
+    return { state: "aborted", at, doneBytes, error };
+  }
+  if (wasCancelled) return { state: "failed", at, doneBytes, error: stopped(ended.errorMessage) };
+  return { state: "failed", at, doneBytes, error: typeJobError(ended.errorMessage) };
+}
+
+const stopped = (hostMessage: string | null): HostError =>
+  hostError("domain-changed", "The VM stopped before its backup had finished.", { hostMessage });
+
+/** QEMU's words of a job that failed: strerror texts, in English. */
+function typeJobError(hostMessage: string | null): HostError {
+  if (hostMessage?.includes("No space left on device") || hostMessage?.includes("Disk quota exceeded")) {
+    return hostError("no-space", "The repository has no space left.", { hostMessage });
+  }
+  return { ...hostError("internal", "QEMU could not finish the backup.", { hostMessage }), retryable: true };
+}
+
+const unseen = (at: number): Outcome => ({ state: "ended-unseen", at, doneBytes: null, error: null });
+
+/** Whether statistics of an ended job can only be ours: it began before ours was last seen, and jobs do not overlap. */
+function isSurelyOurs(ended: EndedJob, note: BackupNote, at: number): boolean {
+  return ended.isBackup && ended.elapsedMs > at - note.seenAt + CLOCK_MS;
+}
+
+/**
+ * @param note of a job whose end is not noted yet
+ * `waiting`: the end is not known yet, and may be in a moment.
+ */
+export function judge(note: BackupNote, sight: Sight, { heard, isWatched }: Witness): Outcome {
+  const { at, completed } = sight;
+  if (sight.isOurs) return { state: "running" };
+  // What is kept says more than the event, if it is of the same job.
+  if (heard !== null) {
+    const isSame = completed?.isBackup === true && completed.elapsedMs === heard.elapsedMs;
+    return classify(isSame ? completed : heard, note, sight);
+  }
+  if (completed !== null && isSurelyOurs(completed, note, at)) return classify(completed, note, sight);
+  const hasOtherRun = sight.runtimeId !== note.runtimeId;
+  if (note.isBegun && hasOtherRun && isWatched) {
+    return { state: "failed", at, doneBytes: null, error: stopped(null) };
+  }
+  if (!note.isBegun && !sight.hasCheckpoint && !hasOtherRun && at - note.askedAt < MAY_YET_BEGIN_MS) {
+    return { state: "waiting" };
+  }
+  return unseen(at);
+}
