@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { problemSchema } from "#contract/problem.ts";
-import type { Rig } from "./contract-suite.ts";
+import type { Rig } from "./testing/rig.ts";
 
 const PROBLEM = "application/problem+json";
 /** Many requests in one test, on a machine that does other things too. */

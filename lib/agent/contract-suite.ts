@@ -1,49 +1,16 @@
 /** What every host driver must do, seen from outside through the agent's HTTP API. Run on real libvirt and simulated. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Observation } from "#chain/model.ts";
-import { hostInfoSchema, type ObserveItem } from "#contract/agent.ts";
+import { hostInfoSchema } from "#contract/agent.ts";
 import { extentsSchema } from "#contract/common.ts";
 import { describeHttp } from "./contract-http.ts";
-import type { AgentClient } from "./testing/agent-client.ts";
+import { describeOperations } from "./contract-operations.ts";
+import { bitmapsOf, checkpointsOf, observationOf, type Rig } from "./testing/rig.ts";
 import { until } from "./testing/until.ts";
 
 const MIB = 2 ** 20;
 const UNKNOWN_VM = "99999999-9999-4999-8999-999999999999";
 
-/** A host with two domains of two 64 MiB qcow2 disks each, and what can be done to it from behind the agent's back. */
-export type Rig = {
-  agent: AgentClient;
-  kind: "libvirt" | "simulated";
-  /** Runs, with the checkpoints cp1 and cp2 on both disks. */
-  running: string;
-  /** Is stopped, with nothing on its disks. */
-  stopped: string;
-  start(vmId: string): Promise<void>;
-  stop(vmId: string): Promise<void>;
-  kill(vmId: string): Promise<void>;
-  write(vmId: string, target: string, offset: number, lengthBytes: number): Promise<void>;
-  checkpoint(vmId: string, id: string): Promise<void>;
-  /** On a stopped domain. */
-  addBitmap(vmId: string, target: string, name: string): Promise<void>;
-  removeBitmap(vmId: string, target: string, name: string): Promise<void>;
-  disconnect(): Promise<void>;
-  reconnect(): Promise<void>;
-  close(): Promise<void>;
-};
-
-export function observationOf(item: ObserveItem): Observation {
-  if (item.type !== "observation") throw new Error(`expected an observation, got ${JSON.stringify(item)}`);
-  return item.observation;
-}
-export function bitmapsOf(observation: Observation, target: string) {
-  const layers = observation.disks.find((disk) => disk.target === target)?.layers;
-  if (!layers?.ok) throw new Error(`${target} could not be read: ${JSON.stringify(layers)}`);
-  return layers.value.flatMap((layer) => layer.bitmaps);
-}
-export function checkpointsOf({ checkpoints }: Observation) {
-  if (!checkpoints.ok) throw new Error(`the list could not be read: ${JSON.stringify(checkpoints)}`);
-  return checkpoints.value;
-}
 const named = (observation: Observation, target: string, name: string) =>
   bitmapsOf(observation, target).find((bitmap) => bitmap.name === name);
 
@@ -243,5 +210,7 @@ export function describeContract(name: string, openRig: () => Promise<Rig>): voi
       expect((await observe(rig.stopped)).power).toBe("shut-off");
       events.stop();
     });
+
+    describeOperations(() => rig);
   });
 }

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { startAgent } from "./agent.ts";
 import { parseConfig } from "./config.ts";
-import { describeContract, type Rig } from "./contract-suite.ts";
+import { describeContract } from "./contract-suite.ts";
 import { SimController } from "./simulated/controller.ts";
 import { AgentClient } from "./testing/agent-client.ts";
+import type { Rig } from "./testing/rig.ts";
 
 const DISKS = ["vda", "vdb"].map((target) => ({ target, sizeMiB: 64 }));
 
@@ -17,6 +18,8 @@ async function openRig(): Promise<Rig> {
   const [running, stopped, token] = [randomUUID(), randomUUID(), randomUUID()];
   sim.define(running, "runs", DISKS);
   sim.define(stopped, "rests", DISKS);
+  // Long enough for a second call to meet the first.
+  sim.setChangeMs(20);
   sim.start(running);
   sim.checkpoint(running, "cp1");
   sim.checkpoint(running, "cp2");
@@ -35,6 +38,20 @@ async function openRig(): Promise<Rig> {
     checkpoint: async (vmId, id) => sim.checkpoint(vmId, id),
     addBitmap: async (vmId, target, name) => sim.addBitmap(vmId, target, name),
     removeBitmap: async (vmId, target, name) => sim.removeBitmap(vmId, target, name),
+    newVm: async (name) => {
+      const vmId = randomUUID();
+      sim.define(vmId, name, DISKS);
+      sim.start(vmId);
+      return vmId;
+    },
+    addBitmaps: async (vmId, names) => {
+      for (const { target } of DISKS) sim.addBitmaps(vmId, target, names);
+    },
+    defineAsIs: async (vmId, definition) => sim.defineAsIs(vmId, definition),
+    holdJob: async (vmId) => {
+      sim.setJob(vmId, { operation: "backup", elapsedMs: 1, doneBytes: null, totalBytes: null });
+      return async () => sim.setJob(vmId, null);
+    },
     disconnect: async () => sim.setConnected(false),
     reconnect: async () => sim.setConnected(true),
     close: async () => {

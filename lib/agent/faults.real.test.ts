@@ -9,9 +9,9 @@ import { hostInfoSchema, type ObserveItem } from "#contract/agent.ts";
 import type { LabHost } from "#lab/host.ts";
 import { type Lab, openLab } from "#lab/lab.ts";
 import type { LabVm } from "#lab/vm.ts";
-import { bitmapsOf, observationOf } from "./contract-suite.ts";
 import { readStartTime } from "./libvirt/runtime-id.ts";
 import { AgentProcess } from "./testing/agent-process.ts";
+import { bitmapsOf, observationOf } from "./testing/rig.ts";
 import { until } from "./testing/until.ts";
 
 const run = promisify(execFile);

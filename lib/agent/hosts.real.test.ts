@@ -14,8 +14,8 @@ import { problemSchema } from "#contract/problem.ts";
 import { type Lab, openLab } from "#lab/lab.ts";
 import { startAgent } from "./agent.ts";
 import { parseConfig } from "./config.ts";
-import { bitmapsOf, checkpointsOf, observationOf } from "./contract-suite.ts";
 import { AgentProcess } from "./testing/agent-process.ts";
+import { bitmapsOf, checkpointsOf, observationOf } from "./testing/rig.ts";
 import { until } from "./testing/until.ts";
 
 const run = promisify(execFile);

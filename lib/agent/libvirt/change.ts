@@ -2,7 +2,7 @@
 import { HostFailure, observeError } from "../failure.ts";
 import { hostError, toHostError } from "../host-error.ts";
 import { type Change, type ChangeOutcome, type Pin, TEMPORARY_CHECKPOINT } from "../operations/host-steps.ts";
-import { buildCheckpointXml } from "./checkpoint-xml.ts";
+import { buildCheckpointXml, withParent } from "./checkpoint-xml.ts";
 import { type Connection, LibvirtFailure } from "./connection.ts";
 import { readDomainXml } from "./domain-xml.ts";
 import { VIR_ERR } from "./errors.ts";
@@ -12,6 +12,7 @@ import type { RuntimeIds } from "./runtime-id.ts";
 
 const CREATE_REDEFINE = 1;
 const DELETE_METADATA_ONLY = 2;
+const XML_NO_DOMAIN = 2;
 
 type Reader = { connection: Connection; runtimeIds: RuntimeIds };
 
@@ -52,19 +53,30 @@ function remove(c: Connection, domain: Ptr, id: string, metadataOnly: boolean): 
   }
 }
 
+function reparented(c: Connection, domain: Ptr, id: string, parentId: string): string {
+  const checkpoint = lookup(c, domain, id);
+  if (checkpoint === null) throw new HostFailure(observeError("domain-changed", "The checkpoint is gone.", id));
+  try {
+    return withParent(c.lib.checkpointGetXml(checkpoint, XML_NO_DOMAIN) ?? c.fail(), parentId);
+  } finally {
+    c.lib.checkpointFree(checkpoint);
+  }
+}
+
 function perform(c: Connection, domain: Ptr, change: Change): void {
   if (change.do === "delete") {
     remove(c, domain, change.id, change.metadataOnly);
     return;
   }
-  const checkpoint = c.lib.checkpointCreateXml(domain, buildCheckpointXml(change), CREATE_REDEFINE);
+  const xml = change.do === "define" ? buildCheckpointXml(change) : reparented(c, domain, change.id, change.parentId);
+  const checkpoint = c.lib.checkpointCreateXml(domain, xml, CREATE_REDEFINE);
   if (checkpoint === null) c.fail();
   c.lib.checkpointFree(checkpoint);
 }
 
 function typeError(change: Change, thrown: unknown) {
   const error = toHostError(thrown);
-  if (change.do === "define" && change.parentId !== null && error.libvirtCode === VIR_ERR.INVALID_ARG) {
+  if (change.do !== "delete" && change.parentId !== null && error.libvirtCode === VIR_ERR.INVALID_ARG) {
     const { hostMessage, libvirtCode, libvirtDomain } = error;
     return hostError("parent-not-found", "libvirt does not know the parent.", {
       hostMessage,

@@ -121,3 +121,11 @@ export function buildCheckpointXml({ id, parentId, createdAt, disks }: Omit<Defi
     },
   });
 }
+
+/** The same definition below another parent. */
+export function withParent(xml: string, parentId: string): string {
+  const document = parseXml(xml);
+  const root = child(document, "domaincheckpoint");
+  if (root === null) throw new Error("this is not a checkpoint's XML");
+  return buildXml({ domaincheckpoint: { ...root, parent: { name: parentId } } });
+}

@@ -9,10 +9,10 @@ import {
   type HostDriver,
   type HostState,
   NO_BACKUP_OPERATIONS,
-  NO_CHECKPOINT_OPERATIONS,
   type ObserveRequest,
 } from "../driver.ts";
 import { toObserveError } from "../failure.ts";
+import { makeCheckpointOperations } from "../operations/checkpoint-operations.ts";
 import { mapConcurrent } from "../operations/map-concurrent.ts";
 import { toItem } from "../operations/observation.ts";
 import { BackupJobs } from "./backup-jobs.ts";
@@ -21,6 +21,7 @@ import { EventSource } from "./event-source.ts";
 import { readExtents } from "./extents.ts";
 import { observeDomain } from "./observe.ts";
 import { PullJobs } from "./pull-jobs.ts";
+import { makeLibvirtSteps } from "./steps.ts";
 
 const DOMAINS_AT_ONCE = 4;
 const HOST_DEADLINE_MS = 3_000;
@@ -97,7 +98,7 @@ export function openLibvirtDriver({ uri, qmp, repositories }: LibvirtOptions): H
   }
 
   return {
-    ...NO_CHECKPOINT_OPERATIONS,
+    ...makeCheckpointOperations(makeLibvirtSteps(pool, qmp)),
     ...NO_BACKUP_OPERATIONS,
     async host(): Promise<HostState> {
       const [state, present] = await Promise.all([connection(), tools]);

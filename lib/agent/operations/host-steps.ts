@@ -15,7 +15,9 @@ export type Define = {
 };
 /** With its bitmaps, which only a domain that runs allows, or the metadata alone. One that is not there counts as done. */
 export type Delete = { do: "delete"; id: string; metadataOnly: boolean };
-export type Change = Define | Delete;
+/** Gives a checkpoint another parent and leaves the rest of its definition as it is. */
+export type Reparent = { do: "reparent"; id: string; parentId: string };
+export type Change = Define | Delete | Reparent;
 
 /** The first `done` changes are done; `error` is that of the next one, null when all are done. */
 export type ChangeOutcome = { done: number; error: HostError | null };

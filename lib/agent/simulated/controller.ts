@@ -130,8 +130,42 @@ export class SimController {
   }
 
   addBitmap(vmId: string, target: string, name: string): void {
+    this.addBitmaps(vmId, target, [name]);
+  }
+
+  addBitmaps(vmId: string, target: string, names: string[]): void {
     this.changeDisk(vmId, target, (disk) => {
-      top(disk).push({ ...makeBitmap(name), isStored: true });
+      top(disk).push(...names.map((name) => ({ ...makeBitmap(name), isStored: true })));
+    });
+  }
+
+  /** A definition as anybody could give it to a host; `disks` null: it has none. A name that is there is replaced. */
+  defineAsIs(
+    vmId: string,
+    {
+      id,
+      parentId,
+      disks,
+    }: { id: string; parentId: string | null; disks: { target: string; bitmap: string }[] | null },
+  ): void {
+    this.changeDomain(vmId, (domain) => {
+      const definition = {
+        id,
+        parentId,
+        createdAt: new Date(0).toISOString(),
+        current: false,
+        hasDisksElement: disks !== null,
+        disks: disks ?? [],
+      };
+      const at = domain.checkpoints.findIndex((c) => c.id === id);
+      if (at < 0) domain.checkpoints.push(definition);
+      else domain.checkpoints[at] = definition;
+    });
+  }
+
+  setJob(vmId: string, job: SimDomain["job"]): void {
+    this.changeDomain(vmId, (domain) => {
+      domain.job = job;
     });
   }
 
@@ -145,6 +179,12 @@ export class SimController {
   forgetCheckpoints(vmId: string): void {
     this.changeDomain(vmId, (domain) => {
       domain.checkpoints = [];
+    });
+  }
+
+  setChangeMs(changeMs: number): void {
+    this.change((state) => {
+      state.changeMs = changeMs;
     });
   }
 

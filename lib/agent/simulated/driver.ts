@@ -11,14 +11,15 @@ import {
   type HostDriver,
   type HostState,
   NO_BACKUP_OPERATIONS,
-  NO_CHECKPOINT_OPERATIONS,
   type ObserveRequest,
 } from "../driver.ts";
 import { HostFailure, observeError } from "../failure.ts";
+import { makeCheckpointOperations } from "../operations/checkpoint-operations.ts";
 import { sealObservation, toItem } from "../operations/observation.ts";
 import { foldExtents } from "../qemu/extents.ts";
 import { eventsBetween } from "./changes.ts";
 import { domainsOf, readState, type SimDisk, type SimDomain, stateStamp } from "./state.ts";
+import { makeSimulatedSteps } from "./steps.ts";
 
 const LOOK_EVERY_MS = 150;
 const isoNow = (): string => new Date().toISOString();
@@ -179,8 +180,15 @@ export function openSimulatedDriver({ path, qmp }: { path: string; qmp: boolean 
     }
   }
 
+  const steps = makeSimulatedSteps({
+    path,
+    find: (vmId) => connected().get(vmId),
+    observe: (domain) => observeDomain(domain, qmp),
+    runtimeIdOf,
+  });
+
   return {
-    ...NO_CHECKPOINT_OPERATIONS,
+    ...makeCheckpointOperations(steps),
     ...NO_BACKUP_OPERATIONS,
     async host(): Promise<HostState> {
       refresh();

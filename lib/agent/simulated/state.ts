@@ -47,6 +47,8 @@ const simDomainSchema = z.strictObject({
 const stateSchema = z.strictObject({
   version: z.literal(1),
   connected: z.boolean().default(true),
+  /** How long it takes over each call that changes something. */
+  changeMs: z.int().min(0).max(60_000).optional(),
   /** So many made-up domains; `domains` replaces those of the same id and adds to them. */
   fleet: z
     .strictObject({

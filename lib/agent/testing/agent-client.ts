@@ -34,6 +34,10 @@ export class AgentClient {
     return readAnswer(await this.request(path, { method: "DELETE", headers: JSON_TYPE, body: "{}" }));
   }
 
+  async put(path: string, body: unknown): Promise<Answer> {
+    return readAnswer(await this.request(path, { method: "PUT", headers: JSON_TYPE, body: JSON.stringify(body) }));
+  }
+
   /** All items of one observe call; each is checked against the contract. */
   async observe(body: { domains?: string[]; known?: Record<string, string> } = {}): Promise<ObserveItem[]> {
     const init = { method: "POST", headers: JSON_TYPE, body: JSON.stringify(body) };

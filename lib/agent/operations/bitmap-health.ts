@@ -1,0 +1,49 @@
+/** Whether a domain's disks hold what a definition needs: one look at an inventory, a reason for each disk. */
+import { type BitmapView, viewBitmaps } from "#chain/bitmaps.ts";
+import type { DiskObservation, Observation, ObserveError, Read } from "#chain/model.ts";
+import type { UNHEALTHY_STATES } from "#contract/agent-operations.ts";
+
+export type UnhealthyState = (typeof UNHEALTHY_STATES)[number];
+export type Reason = { disk: string; state: UnhealthyState };
+
+/** The bitmaps of each attached disk by name, or why they could not be read. */
+export type Inventory = Map<string, { disk: DiskObservation; bitmaps: Read<Map<string, BitmapView>> }>;
+
+export function takeInventory({ disks }: Observation): Inventory {
+  return new Map(
+    disks.map((disk) => {
+      const bitmaps: Read<Map<string, BitmapView>> = disk.layers.ok
+        ? { ok: true, value: viewBitmaps(disk.target, disk.layers.value) }
+        : disk.layers;
+      return [disk.target, { disk, bitmaps }];
+    }),
+  );
+}
+
+const holdsBitmaps = (disk: DiskObservation): boolean => {
+  const top = disk.layers.ok ? disk.layers.value[0] : undefined;
+  return top === undefined || (top.format === "qcow2" && top.qcow2Compat !== "0.10");
+};
+const stateOfFailure = ({ code }: ObserveError): UnhealthyState =>
+  code === "unreadable" ? "unreadable" : "cannot-tell";
+
+function stateOf(inventory: Inventory, target: string, name: string): UnhealthyState | null {
+  const found = inventory.get(target);
+  if (found === undefined) return "disk-gone";
+  if (!found.bitmaps.ok) return stateOfFailure(found.bitmaps.error);
+  const bitmap = found.bitmaps.value.get(name);
+  if (bitmap === undefined) return holdsBitmaps(found.disk) ? "missing" : "unsupported";
+  // Healthy; busy means that a job reads it.
+  return bitmap.state === "recording" || bitmap.state === "busy" ? null : bitmap.state;
+}
+
+/** Every disk on which the checkpoint has no healthy bitmap; empty when it can be defined. */
+export function findReasons(
+  inventory: Inventory,
+  { id, disks }: { id: string; disks: { target: string }[] },
+): Reason[] {
+  return disks.flatMap(({ target }) => {
+    const state = stateOf(inventory, target, id);
+    return state === null ? [] : [{ disk: target, state }];
+  });
+}

@@ -1,0 +1,27 @@
+/** Where a bitmap lies, for those who want it gone. */
+import type { Observation } from "#chain/model.ts";
+import type { HostError } from "#contract/agent-operations.ts";
+import { hostError } from "../host-error.ts";
+import type { ImageBitmap } from "./host-steps.ts";
+
+export type Held =
+  | { ok: false; error: HostError }
+  /**
+   * `images`: every layer that holds it, the uppermost first; empty when none does. `isOnTop`: the active layer does;
+   * libvirt removes it from there down to the first layer without it, and not at all when the active one has none.
+   */
+  | { ok: true; images: ImageBitmap[]; isOnTop: boolean };
+
+/** @param target of an attached disk; one that is not attached holds nothing */
+export function findHeld({ disks }: Observation, target: string, bitmap: string): Held {
+  const layers = disks.find((disk) => disk.target === target)?.layers;
+  if (layers === undefined) return { ok: true, images: [], isOnTop: false };
+  if (!layers.ok) return { ok: false, error: { ...layers.error, libvirtCode: null, libvirtDomain: null } };
+  const holding = layers.value.filter((layer) => layer.bitmaps.some(({ name }) => name === bitmap));
+  if (holding.some((layer) => layer.bitmaps.some(({ name, busy }) => name === bitmap && busy))) {
+    const error = hostError("lock-held", `A job uses the bitmap on ${target}.`);
+    return { ok: false, error: { ...error, retryable: true } };
+  }
+  const images = holding.map(({ path, format }) => ({ path, format, bitmap }));
+  return { ok: true, images, isOnTop: holding.some(({ depth }) => depth === 0) };
+}
