@@ -19,5 +19,6 @@ export * from "./queue.ts";
 export * from "./record.ts";
 export * from "./record-changes.ts";
 export type { KindSummary } from "./schema/index.ts";
+export * from "./standing.ts";
 export * from "./vms.ts";
 export * from "./work.ts";

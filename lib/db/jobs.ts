@@ -1,5 +1,5 @@
 /** Jobs while they are made and run. How they are shown is in `work.ts`. */
-import { and, asc, eq, inArray, sql } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, sql } from "drizzle-orm";
 import type { Plan, PlanIntent } from "../chain/plan/model.ts";
 import { iso, isoOrNull, type Reader, type Tx } from "./client.ts";
 import { notifyChange } from "./events.ts";
@@ -194,4 +194,16 @@ export async function listAbandonedJobs(db: Reader, limit: number): Promise<{ jo
         and (l.job_id = j.id or exists (select 1 from jobs o where o.id = l.job_id and o.state in ('queued', 'running'))))
     order by j.created_at limit ${limit}`);
   return rows.rows.map((row) => ({ jobId: row.job_id, vmId: row.vm_id }));
+}
+
+/** How many clean-ups of a VM have failed since the last one that did not, and when the newest ended. */
+export async function readCleanUps(db: Reader, vmId: string): Promise<{ failures: number; lastAt: string | null }> {
+  const rows = await db
+    .select({ state: jobs.state, endedAt: jobs.endedAt })
+    .from(jobs)
+    .where(and(eq(jobs.vmId, vmId), eq(jobs.actor, "driftline"), inArray(jobs.kind, ["remove", "repair-record"])))
+    .orderBy(desc(jobs.createdAt))
+    .limit(20);
+  const firstGood = rows.findIndex((row) => row.state === "succeeded");
+  return { failures: firstGood === -1 ? rows.length : firstGood, lastAt: isoOrNull(rows[0]?.endedAt ?? null) };
 }

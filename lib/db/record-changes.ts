@@ -4,6 +4,7 @@
  */
 import { and, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { ImageIdentity } from "../chain/model.ts";
+import { orderCheckpoints } from "../chain/order.ts";
 import type { CheckpointDefinition } from "../chain/plan/model.ts";
 import type { Reader, Tx } from "./client.ts";
 import { acceptIdentity } from "./observed.ts";
@@ -120,7 +121,7 @@ export async function dropDisks(
   return changed(tx, vmId, dropped);
 }
 
-/** Takes checkpoints of other owners in, parents first. @throws RecordRefusal when a parent is not recorded */
+/** Takes checkpoints of other owners in, parents first, at the places of their age. @throws RecordRefusal when a parent is not recorded */
 export async function adoptCheckpoints(tx: Tx, vmId: string, adopted: CheckpointDefinition[]): Promise<number> {
   const known = await readParents(tx, vmId);
   let made = 0;
@@ -129,10 +130,37 @@ export async function adoptCheckpoints(tx: Tx, vmId: string, adopted: Checkpoint
     if (one.parentId !== null && !known.has(one.parentId))
       throw new RecordRefusal(`The parent ${one.parentId} of ${one.id} is not recorded.`);
     await insertCheckpoint(tx, { vmId, ...one, state: "active", origin: "adopted" });
-    known.set(one.id, { parentId: one.parentId, sequence: Number.MAX_SAFE_INTEGER });
+    known.set(one.id, { parentId: one.parentId, sequence: 0 });
     made += 1;
   }
+  if (made > 0) await orderByAge(tx, vmId);
   return made;
+}
+
+/** New places for all, in the order of age and parents first: an adopted old one does not become the newest. */
+async function orderByAge(tx: Tx, vmId: string): Promise<void> {
+  const rows = await tx
+    .select({
+      id: vmCheckpoints.checkpointId,
+      parentId: vmCheckpoints.parentId,
+      createdAt: vmCheckpoints.creationDate,
+      last: vms.lastSequence,
+    })
+    .from(vmCheckpoints)
+    .innerJoin(vms, eq(vms.id, vmCheckpoints.vmId))
+    .where(eq(vmCheckpoints.vmId, vmId));
+  const aged = rows.map(({ id, parentId, createdAt }) => ({ id, parentId, createdAt: createdAt.toISOString() }));
+  const { ordered } = orderCheckpoints(aged, { byAge: true });
+  const last = rows[0]?.last ?? 0;
+  const ids = ordered.map((item) => item.id);
+  await tx.execute(sql`
+    update vm_checkpoints c set sequence = ${last} + p.place
+    from unnest(${sql.param(ids)}::text[]) with ordinality as p(id, place)
+    where c.vm_id = ${vmId}::uuid and c.checkpoint_id = p.id`);
+  await tx
+    .update(vms)
+    .set({ lastSequence: last + ids.length })
+    .where(eq(vms.id, vmId));
 }
 
 /**
@@ -222,6 +250,12 @@ export async function acceptImages(
 
 /** Nobody expects them any more. */
 export async function retireDisks(tx: Tx, vmId: string, targets: string[]): Promise<number> {
+  if (targets.length === 0) return 0;
+  // One that the record names and that no host ever showed has no row of its own yet.
+  await tx
+    .insert(disks)
+    .values(targets.map((target) => ({ vmId, target })))
+    .onConflictDoNothing();
   const rows = await tx
     .update(disks)
     .set({ retiredAt: sql`now()` })
@@ -267,4 +301,13 @@ export async function listLeftovers(db: Reader, limit: number): Promise<string[]
       and not exists (select 1 from jobs j where j.vm_id = v.id and j.state in ('queued', 'running'))
     order by v.id limit ${limit}`);
   return rows.rows.map((row) => row.vm_id);
+}
+
+/** Checkpoints of a VM that are between two states. */
+export async function listUnsettled(db: Reader, vmId: string) {
+  return db
+    .select({ id: vmCheckpoints.checkpointId, state: vmCheckpoints.state })
+    .from(vmCheckpoints)
+    .where(and(eq(vmCheckpoints.vmId, vmId), sql`${vmCheckpoints.state} <> 'active'`))
+    .orderBy(vmCheckpoints.sequence);
 }

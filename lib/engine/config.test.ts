@@ -14,7 +14,14 @@ test("an empty configuration gets the documented defaults", () => {
   expect(parseConfig({})).toEqual({
     hosts: [],
     apiKeys: [],
-    policy: { redefineOnStart: "ask", observeEverySeconds: 60, staleAfterSeconds: 300 },
+    policy: {
+      redefineOnStart: "ask",
+      observeEverySeconds: 60,
+      staleAfterSeconds: 300,
+      digestBackups: true,
+      giveUpAfterSeconds: 300,
+      leaseSeconds: 15,
+    },
   });
 });
 

@@ -47,6 +47,12 @@ export const configSchema = z.strictObject({
       redefineOnStart: z.enum(["auto", "ask"]).default("ask"),
       observeEverySeconds: z.number().int().min(1).max(86_400).default(60),
       staleAfterSeconds: z.number().int().min(2).max(604_800).default(300),
+      /** Read each finished backup back and keep the SHA-256 of its content. */
+      digestBackups: z.boolean().default(true),
+      /** How long a job waits for a host that does not answer, or for a lock, before it gives up. */
+      giveUpAfterSeconds: z.number().int().min(5).max(86_400).default(300),
+      /** A job whose process is gone is taken over by another after this. */
+      leaseSeconds: z.number().int().min(2).max(120).default(15),
     })
     .prefault({}),
 });
@@ -59,7 +65,7 @@ function keysAt(path: readonly PropertyKey[]): string[] {
   const where = path.filter((part) => typeof part === "string").join(".");
   if (where === "admin") return ["email", "password"];
   if (where === "apiKeys") return ["name", "role", "sha256"];
-  if (where === "policy") return ["redefineOnStart", "observeEverySeconds", "staleAfterSeconds"];
+  if (where === "policy") return Object.keys(configSchema.shape.policy.unwrap().shape);
   return Object.keys(at[where]?.shape ?? {});
 }
 

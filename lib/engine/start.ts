@@ -7,6 +7,7 @@ import { offerSetup } from "./auth/setup.ts";
 import { openChanges } from "./changes.ts";
 import type { Config } from "./config.ts";
 import { openQueue } from "./jobs/queue.ts";
+import { startWorkers } from "./jobs/workers.ts";
 import { log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { type Engine, type EngineHost, engineSlot } from "./state.ts";
@@ -19,6 +20,8 @@ export type StartOptions = {
   config: Config;
   /** False: answers requests but observes nothing by itself (tests). */
   watch?: boolean;
+  /** False: runs no jobs (tests). */
+  work?: boolean;
   /** Where people reach this server, for the one-time link. */
   site?: string;
 };
@@ -51,7 +54,9 @@ export async function startEngine(options: StartOptions): Promise<Engine> {
     };
     const queue = await openQueue(options.databaseUrl);
     const stopWatching = options.watch === false ? async () => {} : startWatching(engine, options.databaseUrl);
+    const workers = options.work === false ? null : await startWorkers(engine, queue);
     engine.stop = async () => {
+      await workers?.stop();
       await stopWatching();
       await queue.stop();
       await engine.changes.stop();

@@ -14,21 +14,26 @@ const CONNECT_MS = 5_000;
 /** Until the head of the answer; streams then go on as long as they send. */
 const ANSWER_MS = 45_000;
 const CONNECTIONS = 8;
+/** Calls that change a host answer when they are done, which their caller bounds; a long chain takes its time. */
+const isLong = (method: string, url: string) => method !== "GET" && /\/(checkpoints|bitmaps|backups)(\/|$)/.test(url);
 
 /** Opens nothing yet. The token travels in a header only, and never to a redirect's address. */
 export function createAgentClient(address: AgentAddress): AgentClient {
   const socketPath = address.url.startsWith("unix:") ? address.url.slice("unix:".length) : undefined;
-  const dispatcher = new Agent({
-    connections: CONNECTIONS,
-    connect: {
-      timeout: CONNECT_MS,
-      ...(socketPath ? { socketPath } : {}),
-      ...(address.ca ? { ca: address.ca } : {}),
-    },
-    headersTimeout: ANSWER_MS,
-    // Between two chunks of a stream; agents send a comment every few seconds.
-    bodyTimeout: 60_000,
-  });
+  const open = (headersTimeout: number) =>
+    new Agent({
+      connections: CONNECTIONS,
+      connect: {
+        timeout: CONNECT_MS,
+        ...(socketPath ? { socketPath } : {}),
+        ...(address.ca ? { ca: address.ca } : {}),
+      },
+      headersTimeout,
+      // Between two chunks of a stream; agents send a comment every few seconds.
+      bodyTimeout: 60_000,
+    });
+  const short = open(ANSWER_MS);
+  const long = open(0);
   const base = socketPath ? "http://localhost" : address.url.replace(/\/$/, "");
   const link = new OpenAPILink(agentContract, {
     url: `${base}/v1`,
@@ -42,11 +47,14 @@ export function createAgentClient(address: AgentAddress): AgentClient {
         body,
         signal: request.signal,
         redirect: "error",
-        dispatcher,
+        dispatcher: isLong(request.method, new URL(request.url).pathname) ? long : short,
       });
       if (!response.ok) throw await readRefusal(response);
       return response as unknown as Response;
     },
   });
-  return { api: createORPCClient(link), close: () => dispatcher.destroy() };
+  return {
+    api: createORPCClient(link),
+    close: async () => void (await Promise.all([short.destroy(), long.destroy()])),
+  };
 }

@@ -1,7 +1,7 @@
 /**
  * The queue that wakes a worker for a job: pg-boss in its own schema of our database. It carries the job's id and
  * nothing else, and it decides nothing: a message that is lost, late or sent twice changes nothing, because the row in
- * `jobs` and the VM's lease say what is to be done (see `revive.ts`).
+ * `jobs` and the VM's lease say what is to be done (see `workers.ts`).
  */
 import { PgBoss } from "pg-boss";
 import { queueDatabase, type Tx } from "#db/index.ts";
@@ -25,8 +25,8 @@ function startedQueues(): Set<PgBoss> {
 }
 
 export type JobQueue = {
-  /** Hands each message to `run`, several at a time. `run` ends soon after `signal` is aborted. */
-  work: (run: (jobId: string) => Promise<void>, parallel: number) => Promise<void>;
+  /** Hands each message to `take`, which may keep it waiting while there is too much to do, and then takes it over. */
+  work: (take: (jobId: string) => Promise<void>) => Promise<void>;
   stop: () => Promise<void>;
 };
 
@@ -62,12 +62,12 @@ export async function openQueue(databaseUrl: string): Promise<JobQueue> {
   });
   startedQueues().add(boss);
   return {
-    work: async (run, parallel) => {
+    work: async (take) => {
       await boss.work<{ jobId: string }>(
         QUEUE,
-        { localConcurrency: parallel, pollingIntervalSeconds: 1, notifyPollingIntervalSeconds: 10 },
-        async ([message]) => {
-          if (message) await run(message.data.jobId);
+        { batchSize: 10, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5, notifyPollingIntervalSeconds: 0.5 },
+        async (messages) => {
+          for (const message of messages) await take(message.data.jobId);
         },
       );
     },

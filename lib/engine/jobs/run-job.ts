@@ -1,0 +1,187 @@
+/** Runs one job until it ends, must wait, or belongs to somebody else. */
+import type { PlanStep } from "#chain/plan/model.ts";
+import {
+  assertLease,
+  getVm,
+  inTransaction,
+  isCancelRequested,
+  isConnectionError,
+  type JobToRun,
+  type Lease,
+  LeaseLost,
+  readJobToRun,
+  renewLease,
+  saveContact,
+  saveSteps,
+  startJob,
+  takeLease,
+  yieldLease,
+} from "#db/index.ts";
+import { log } from "../log.ts";
+import type { Engine } from "../state.ts";
+import { runAction } from "./actions/index.ts";
+import { finishJob, type JobEnd } from "./end.ts";
+import { Cancelled, StepFailed, TryAgain, toFailure } from "./failure.ts";
+import { enqueueJob } from "./queue.ts";
+import { type JobRun, record } from "./run.ts";
+
+/** Backoff grows with the time already waited, and needs no counter that a crash would lose. */
+const FIRST_WAIT_S = 0.5;
+const LONGEST_WAIT_S = 10;
+
+/**
+ * One attempt. Ends without a word when the job is over, or when its VM is held by another job or process. Whatever it
+ * leaves undone is found again by the next attempt, which reads the host before it acts.
+ */
+export async function runJob(engine: Engine, jobId: string, holder: string, stopping: AbortSignal): Promise<void> {
+  const { orm } = engine.db;
+  const job = await readJobToRun(orm, jobId);
+  if (!job || (job.state !== "queued" && job.state !== "running") || stopping.aborted) return;
+  const lease: Lease = { vmId: job.vmId, jobId, holder };
+  const seconds = engine.config.policy.leaseSeconds;
+  if (!(await takeLease(orm, lease, seconds))) return;
+  const lost = new AbortController();
+  const renewal = keepLease(engine, lease, seconds, lost);
+  try {
+    // Read again: another process may have gone on with it until the lease was ours.
+    const fresh = await readJobToRun(orm, jobId);
+    if (fresh) await attempt(engine, fresh, lease, AbortSignal.any([lost.signal, stopping]));
+  } catch (error) {
+    if (error instanceof LeaseLost || lost.signal.aborted) log.warn({ jobId }, "a job went to another process");
+    else if (isConnectionError(error)) log.warn({ jobId }, "the database was lost in a job; it goes on later");
+    else if (!stopping.aborted) log.error({ jobId, err: error }, "a job met an error of ours; it is tried again");
+  } finally {
+    clearInterval(renewal);
+    await yieldLease(orm, lease).catch(() => {});
+  }
+}
+
+/** A lease that cannot be renewed in time counts as lost: the database may have given it away. */
+function keepLease(engine: Engine, lease: Lease, seconds: number, lost: AbortController): NodeJS.Timeout {
+  let renewedAt = Date.now();
+  return setInterval(
+    () => {
+      const asked = Date.now();
+      renewLease(engine.db.orm, lease, seconds)
+        .then(() => {
+          renewedAt = asked;
+        })
+        .catch((error: unknown) => {
+          if (error instanceof LeaseLost || Date.now() - renewedAt > seconds * 900) lost.abort(new LeaseLost());
+        });
+    },
+    (seconds * 1_000) / 4,
+  );
+}
+
+async function attempt(engine: Engine, job: JobToRun, lease: Lease, signal: AbortSignal): Promise<void> {
+  const { plan } = job;
+  const host = engine.hosts.get(plan.basis.hostId);
+  const held = { job, lease, engine, signal };
+  if (!host) {
+    await end(held, { state: "failed", error: "The host is not in the configuration any more.", proof: null });
+    return;
+  }
+  const run: JobRun = { ...held, host };
+  await record(run, (tx) => startJob(tx, { id: job.id, vmId: job.vmId, steps: plan.steps }));
+  const stateOf = new Map(job.steps.map((step) => [step.n, step.state]));
+  for (const [i, action] of plan.actions.entries()) {
+    const steps = plan.steps.filter((step) => step.action === i);
+    const isDone = steps.every((step) => !["queued", "running", undefined].includes(stateOf.get(step.n)));
+    if (isDone && steps.length > 0) continue;
+    try {
+      await refuseTwoHosts(run);
+      // Nothing is left to be stopped once only the proof is missing; a backup stops in its own way.
+      const begun = steps.some((step) => stateOf.get(step.n) === "running");
+      if (action.verb !== "prove" && !(action.verb === "host.backup" && begun)) {
+        if (await isCancelRequested(engine.db.orm, job.id)) throw new Cancelled();
+      }
+      if (!action.verb.startsWith("record.")) await markRunning(run, steps);
+      await runAction(run, action, steps);
+    } catch (error) {
+      signal.throwIfAborted();
+      await settleFailure(run, steps, toFailure(error, host.name));
+      return;
+    }
+  }
+  if (plan.actions.at(-1)?.verb !== "prove")
+    await end(run, { state: "failed", error: "The plan does not end with a proof.", proof: null });
+}
+
+const markRunning = (run: JobRun, steps: PlanStep[]): Promise<void> =>
+  record(run, (tx) =>
+    saveSteps(
+      tx,
+      run.job,
+      steps.map(({ n }) => ({ n, state: "running" as const })),
+    ),
+  );
+
+/** A VM that runs twice is never changed, whoever planned what. */
+async function refuseTwoHosts(run: JobRun): Promise<void> {
+  const vm = await getVm(run.engine.db.orm, run.job.vmId);
+  if (vm?.kindNames.includes("vm.two-hosts")) throw new StepFailed("The VM runs on two hosts: nothing is changed.");
+}
+
+async function settleFailure(run: JobRun, steps: PlanStep[], failure: unknown): Promise<void> {
+  if (failure instanceof Cancelled) {
+    await end(run, { state: "cancelled", error: "Cancelled on request.", proof: null });
+  } else if (failure instanceof StepFailed) {
+    await record(run, async (tx) => {
+      await saveSteps(tx, run.job, await unfinished(run, steps, "failed", failure));
+      await finishJob(tx, run, { state: "failed", error: failure.message, proof: null });
+    });
+  } else if (failure instanceof TryAgain) {
+    await waitOrGiveUp(run, steps, failure);
+  } else {
+    throw failure;
+  }
+}
+
+/** Steps of the action that have not come to an end; what was recorded of the others stays. */
+async function unfinished(
+  run: JobRun,
+  steps: PlanStep[],
+  state: "failed" | "running",
+  { message, hostMessage }: { message: string; hostMessage: string | null },
+) {
+  const now = await readJobToRun(run.engine.db.orm, run.job.id);
+  const stateOf = new Map(now?.steps.map((step) => [step.n, step.state]));
+  const keep = state === "failed" ? ["succeeded", "failed", "skipped"] : ["succeeded"];
+  return steps
+    .filter((step) => !keep.includes(stateOf.get(step.n) ?? "queued"))
+    .map(({ n }) => ({ n, state, error: message, hostMessage }));
+}
+
+async function waitOrGiveUp(run: JobRun, steps: PlanStep[], failure: TryAgain): Promise<void> {
+  const { job, engine } = run;
+  const limitMs = engine.config.policy.giveUpAfterSeconds * 1_000;
+  const now = await readJobToRun(engine.db.orm, job.id);
+  const first = Math.min(
+    ...steps.map((step) => Date.parse(now?.steps.find((one) => one.n === step.n)?.startedAt ?? "") || Date.now()),
+  );
+  const since = failure.isLost ? Date.parse(now?.lostContactSince ?? "") || Date.now() : first;
+  const waitedMs = Date.now() - since;
+  if (waitedMs > limitMs) {
+    const state = failure.isLost ? ("lost" as const) : ("failed" as const);
+    const minutes = Math.round(waitedMs / 60_000);
+    const error = failure.isLost
+      ? `The host has not answered for ${minutes} min: ${failure.message} What it did last is not known.`
+      : `Still so after ${minutes} min: ${failure.message}`;
+    await end(run, { state, error, proof: null });
+    return;
+  }
+  const afterSeconds = Math.min(LONGEST_WAIT_S, Math.max(FIRST_WAIT_S, waitedMs / 2_000));
+  await record(run, async (tx) => {
+    await saveSteps(tx, job, await unfinished(run, steps, "running", failure));
+    await saveContact(tx, job, failure.isLost);
+    await enqueueJob(tx, { jobId: job.id, vmId: job.vmId, afterSeconds });
+  });
+}
+
+function end(run: Pick<JobRun, "engine" | "job" | "lease">, how: JobEnd): Promise<void> {
+  return inTransaction(run.engine.db, async (tx) => {
+    await assertLease(tx, run.lease);
+    await finishJob(tx, run, how);
+  });
+}
