@@ -1,6 +1,5 @@
 "use client";
-import { Copy, Scissors, X } from "lucide-react";
-import Link from "next/link";
+import { Copy, X } from "lucide-react";
 import { formatBytes } from "#client/format.ts";
 import { CELL_WORDS } from "#client/words.ts";
 import { CellSign } from "#components/patterns/cell-sign.tsx";
@@ -23,8 +22,6 @@ type Props = {
   onCopy: () => void;
   onClose: () => void;
   onExtents: (disk: string) => void;
-  noPrune: string | null;
-  onPrune: () => void;
 };
 
 /** The selected checkpoint as each witness tells it, side by side. */
@@ -62,15 +59,8 @@ export function CheckpointDetail(props: Props) {
           ) : (
             "A bitmap that no checkpoint claims."
           )}
-          {backup && (
-            <>
-              ,{" "}
-              <Link href={`/vms/${chain.vm.id}/backups#${backup.id}`} className="underline underline-offset-2">
-                {backup.word.toLowerCase()} backup
-              </Link>
-              {backup.bytes !== null && ` of ${formatBytes(backup.bytes)}`}
-            </>
-          )}
+          {backup &&
+            `, ${backup.word.toLowerCase()} backup${backup.bytes === null ? "" : ` of ${formatBytes(backup.bytes)}`}`}
         </p>
         {node && (
           <table className="w-full table-fixed text-left">
@@ -123,16 +113,9 @@ export function CheckpointDetail(props: Props) {
             </li>
           ))}
         </ul>
-        <div className="flex flex-wrap gap-x-2">
-          <Button size="sm" look="quiet" className="-ml-2" onClick={props.onCopy}>
-            <Copy size={14} aria-hidden /> Copy as text
-          </Button>
-          {record && (
-            <Button size="sm" look="quiet" unavailable={props.noPrune} onClick={props.onPrune}>
-              <Scissors size={14} aria-hidden /> Prune up to here…
-            </Button>
-          )}
-        </div>
+        <Button size="sm" look="quiet" className="-ml-2" onClick={props.onCopy}>
+          <Copy size={14} aria-hidden /> Copy as text
+        </Button>
       </div>
     </section>
   );

@@ -77,11 +77,6 @@ describe("can", () => {
     expect(codes(can.canRedefine(broken))).toContain("nothing-to-do");
   });
 
-  test("without a recorded checkpoint there is nothing to prune", () => {
-    expect(can.canPrune(ready, 1)).toEqual({ ok: true });
-    expect(codes(can.canPrune({ ...ready, role: "viewer" }, 0))).toEqual(["role", "nothing-to-do"]);
-  });
-
   test("roles contain each other in order", () => {
     const roles = ["viewer", "support", "operator", "admin"] as const;
     for (const [at, role] of roles.entries()) {

@@ -15,6 +15,7 @@ export * from "./migrate.ts";
 export * from "./observed.ts";
 export * from "./people.ts";
 export * from "./plans.ts";
+export * from "./policy.ts";
 export * from "./queue.ts";
 export * from "./record.ts";
 export * from "./record-changes.ts";

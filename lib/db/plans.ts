@@ -108,3 +108,12 @@ export async function getPlanGroup(db: Reader, groupId: string) {
     refused: group.refused.map((one) => ({ ...one, vmName: nameOf.get(one.vmId) ?? one.vmId })),
   };
 }
+
+/** The job that was made under a caller's key on this VM, with its plan; null: the key is new here. */
+export async function findJobByKey(db: Reader, vmId: string, idempotencyKey: string) {
+  const [row] = await db
+    .select({ id: jobs.id, planId: jobs.planId })
+    .from(jobs)
+    .where(and(eq(jobs.vmId, vmId), eq(jobs.idempotencyKey, idempotencyKey)));
+  return row ?? null;
+}

@@ -220,3 +220,17 @@ export async function knownVms(db: Reader, vmIds: string[]): Promise<Set<string>
 export async function countByAgreement(db: Reader): Promise<{ agreement: string; n: number }[]> {
   return db.select({ agreement: vms.agreement, n: sql<number>`count(*)::int` }).from(vms).groupBy(vms.agreement);
 }
+
+/** The read with this digest, as it was first or last stored; null when it is not kept. */
+export async function findObservation(
+  db: Reader,
+  read: { vmId: string; hostId: string; digest: string },
+): Promise<Observation | null> {
+  const [row] = await db
+    .select({ body: observations.body })
+    .from(observations)
+    .where(
+      and(eq(observations.vmId, read.vmId), eq(observations.hostId, read.hostId), eq(observations.digest, read.digest)),
+    );
+  return row?.body ?? null;
+}

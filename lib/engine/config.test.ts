@@ -15,7 +15,9 @@ test("an empty configuration gets the documented defaults", () => {
     hosts: [],
     apiKeys: [],
     policy: {
-      redefineOnStart: "ask",
+      redefineOnStart: "auto",
+      healOnStart: "ask",
+      leastTier: {},
       observeEverySeconds: 60,
       staleAfterSeconds: 300,
       digestBackups: true,
@@ -29,6 +31,7 @@ test("an unknown key is refused with its place and the nearest known key", () =>
   expect(mistakesOf({ policy: { observeEverySecond: 5 } })).toContain(
     'policy.observeEverySecond: there is no such key; "observeEverySeconds"',
   );
+  expect(mistakesOf({ policy: { leastTier: { prun: 3 } } })).toContain('"prune" is the nearest one');
   expect(mistakesOf({ hots: [] })).toContain('hots: there is no such key; "hosts"');
   expect(mistakesOf({ hosts: [{ name: "a", url: "unix:/x", token: "t", tocken: 1 }] })).toContain(
     'hosts[0].tocken: there is no such key; "token"',

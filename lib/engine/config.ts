@@ -1,6 +1,7 @@
 /** DRIFTLINE_CONFIG: what an installation is told from outside. Parsed once, at start; a mistake stops the start. */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
+import { PLAN_INTENTS } from "#chain/plan/model.ts";
 import { ROLES } from "#contract/engine.ts";
 
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]", "::1"]);
@@ -44,7 +45,14 @@ export const configSchema = z.strictObject({
     .default([]),
   policy: z
     .strictObject({
-      redefineOnStart: z.enum(["auto", "ask"]).default("ask"),
+      /** A VM that runs and whose checkpoints libvirt has lost is told them again by itself, or when a person asks. */
+      redefineOnStart: z.enum(["auto", "ask"]).default("auto"),
+      /** Whether what a heal would remove is removed by itself. A plan of tier 3 waits for a person all the same. */
+      healOnStart: z.enum(["auto", "ask"]).default("ask"),
+      /** Raises the tier of an intent's plans; it cannot lower one. */
+      leastTier: z
+        .partialRecord(z.enum(PLAN_INTENTS), z.union([z.literal(0), z.literal(1), z.literal(2), z.literal(3)]))
+        .prefault({}),
       observeEverySeconds: z.number().int().min(1).max(86_400).default(60),
       staleAfterSeconds: z.number().int().min(2).max(604_800).default(300),
       /** Read each finished backup back and keep the SHA-256 of its content. */
@@ -66,6 +74,7 @@ function keysAt(path: readonly PropertyKey[]): string[] {
   if (where === "admin") return ["email", "password"];
   if (where === "apiKeys") return ["name", "role", "sha256"];
   if (where === "policy") return Object.keys(configSchema.shape.policy.unwrap().shape);
+  if (where === "policy.leastTier") return [...PLAN_INTENTS];
   return Object.keys(at[where]?.shape ?? {});
 }
 

@@ -7,7 +7,10 @@ import { streamEvents } from "./events.ts";
 import { getHost, listHosts, observeHost } from "./hosts/hosts.ts";
 import { getJob, listJobs } from "./jobs/jobs.ts";
 import { notYet } from "./not-yet.ts";
+import { applyPlan } from "./plans/apply-plan.ts";
+import { createPlan } from "./plans/create-plan.ts";
 import { getPlan } from "./plans/get-plan.ts";
+import { applyPlanGroup, createPlanGroup, readGroup } from "./plans/groups.ts";
 import type { Context } from "./state.ts";
 import { getBundle } from "./vms/get-bundle.ts";
 import { getChain } from "./vms/get-chain.ts";
@@ -52,14 +55,14 @@ export const router = os.router({
     cancel: os.jobs.cancel.handler(notYet),
   },
   plans: {
-    create: os.plans.create.handler(notYet),
+    create: os.plans.create.handler(({ context, input }) => createPlan(context, input)),
     get: os.plans.get.handler(({ context, input }) => getPlan(context, input)),
-    apply: os.plans.apply.handler(notYet),
+    apply: os.plans.apply.handler(({ context, input }) => applyPlan(context, input)),
   },
   planGroups: {
-    create: os.planGroups.create.handler(notYet),
-    get: os.planGroups.get.handler(notYet),
-    apply: os.planGroups.apply.handler(notYet),
+    create: os.planGroups.create.handler(({ context, input }) => createPlanGroup(context, input)),
+    get: os.planGroups.get.handler(({ context, input }) => readGroup(context, input)),
+    apply: os.planGroups.apply.handler(({ context, input }) => applyPlanGroup(context, input)),
   },
   backups: {
     list: os.backups.list.handler(({ context, input }) => listBackups(context, input)),

@@ -10,6 +10,7 @@ import { openQueue } from "./jobs/queue.ts";
 import { startWorkers } from "./jobs/workers.ts";
 import { log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
+import { startPolicy } from "./policy/runner.ts";
 import { type Engine, type EngineHost, engineSlot } from "./state.ts";
 import { type Watcher, watchHost } from "./watch/host-watcher.ts";
 
@@ -84,6 +85,8 @@ async function openHosts(db: Engine["db"], config: Config): Promise<Map<string, 
 /** One process watches a host at a time, whichever comes first; another takes over when that one is gone. */
 function startWatching(engine: Engine, url: string): () => Promise<void> {
   const watchers = new Set<Watcher>();
+  const watched = new Set<string>();
+  const policy = startPolicy(engine, watched);
   const leadership = lead(
     url,
     () => [...engine.hosts.keys()],
@@ -91,9 +94,11 @@ function startWatching(engine: Engine, url: string): () => Promise<void> {
       const host = engine.hosts.get(hostId);
       if (!host) return () => {};
       log.info({ host: host.name }, "watching the host");
-      const watcher = watchHost(engine, host);
+      const watcher = watchHost(engine, host, policy.consider);
       watchers.add(watcher);
+      watched.add(hostId);
       return () => {
+        watched.delete(hostId);
         watchers.delete(watcher);
         void watcher.stop();
       };
@@ -103,6 +108,7 @@ function startWatching(engine: Engine, url: string): () => Promise<void> {
     const running = [...watchers];
     await leadership.stop();
     await Promise.all(running.map((watcher) => watcher.stop()));
+    await policy.stop();
   };
 }
 

@@ -1,6 +1,8 @@
 /**
  * `npm run demo`: two real libvirt hosts on this machine with VMs in every state, an agent for each, the embedded
  * database and the web app. Where libvirt cannot be had: simulated hosts, and a banner that says so. Ctrl-C ends all.
+ * It shows drift, so it leaves redefining to the person in front of it; `DRIFTLINE_DEMO_REDEFINE=auto` shows what an
+ * installation does by default.
  */
 import { mkdirSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -52,6 +54,7 @@ try {
     dir: join(dir, "stack"),
     hosts,
     port,
+    policy: { redefineOnStart: process.env.DRIFTLINE_DEMO_REDEFINE === "auto" ? "auto" : "ask" },
     log: process.env.DRIFTLINE_VERBOSE ? say : undefined,
   });
   if (lab) {

@@ -144,6 +144,7 @@ export async function startStack(options: {
         hosts: agents.map(({ name, url, token }) => ({ name, url, token })),
         admin: { email, password },
         apiKeys: [{ name: "local", role: "admin", sha256: sha256(apiKey) }],
+        // Drift is made to be looked at: nothing mends it unless that is asked for.
         policy: { redefineOnStart: "ask", observeEverySeconds: 60, staleAfterSeconds: 300, ...options.policy },
       }),
       { mode: 0o600 },

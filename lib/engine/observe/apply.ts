@@ -14,9 +14,8 @@ import {
   saveSamples,
   type Tx,
 } from "#db/index.ts";
-import { type Recomputed, recompute } from "./recompute.ts";
+import { NOTHING, type Recomputed, recompute } from "./recompute.ts";
 
-const NOTHING: Recomputed = { toRead: [], unsettled: false };
 const isActive = (power: string | undefined) => power === "running" || power === "paused";
 
 async function presenceOn(tx: Tx, vmId: string, hostId: string) {

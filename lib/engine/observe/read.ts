@@ -41,7 +41,14 @@ function correctTime(host: EngineHost, at: string): string {
 export async function readHost(
   engine: Engine,
   host: EngineHost,
-  options: { vmIds?: string[]; force?: boolean; signal?: AbortSignal; confirm?: boolean } = {},
+  options: {
+    vmIds?: string[];
+    force?: boolean;
+    signal?: AbortSignal;
+    confirm?: boolean;
+    /** Called for each VM that policy may want to repair, as soon as its answer is written down. */
+    onRepairable?: (vmId: string) => void;
+  } = {},
 ): Promise<ReadResult> {
   const { db } = engine;
   const startedAt = new Date();
@@ -61,6 +68,7 @@ export async function readHost(
   const note = (vmId: string, outcome: Recomputed) => {
     if (outcome.unsettled) result.unsettled.push(vmId);
     if (outcome.toRead.length > 0) toRead.set(vmId, outcome.toRead);
+    else if (outcome.repairable) options.onRepairable?.(vmId);
   };
   let complete = false;
   for await (const item of stream) {
@@ -86,7 +94,7 @@ export async function readHost(
     }
     await markSwept(db.orm, host.id, new Date());
   }
-  if (options.confirm !== false) await confirmElsewhere(engine, toRead);
+  if (options.confirm !== false) await confirmElsewhere(engine, toRead, options.onRepairable);
   engine.metrics.observed.inc({ host: host.name, result: "observed" }, result.observed);
   engine.metrics.observed.inc({ host: host.name, result: "unchanged" }, result.unchanged);
   engine.metrics.observed.inc({ host: host.name, result: "failed" }, result.failed);
@@ -141,7 +149,11 @@ async function applyQuiet({ db }: Engine, host: EngineHost, batch: { vmId: strin
 }
 
 /** Reads the other hosts of VMs that now seem to run twice, so that two hosts are only reported when both say so now. */
-async function confirmElsewhere(engine: Engine, toRead: Map<string, string[]>): Promise<void> {
+async function confirmElsewhere(
+  engine: Engine,
+  toRead: Map<string, string[]>,
+  onRepairable?: (vmId: string) => void,
+): Promise<void> {
   const byHost = new Map<string, string[]>();
   for (const [vmId, hostIds] of toRead) {
     for (const hostId of hostIds) byHost.set(hostId, [...(byHost.get(hostId) ?? []), vmId]);
@@ -149,7 +161,7 @@ async function confirmElsewhere(engine: Engine, toRead: Map<string, string[]>): 
   for (const [hostId, vmIds] of byHost) {
     const host = engine.hosts.get(hostId);
     if (!host) continue;
-    await readHost(engine, host, { vmIds, force: true, confirm: false }).catch((error: unknown) => {
+    await readHost(engine, host, { vmIds, force: true, confirm: false, onRepairable }).catch((error: unknown) => {
       log.warn({ host: host.name, err: toObserveError(error, host.name) }, "a second host could not be asked");
     });
   }

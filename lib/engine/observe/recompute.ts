@@ -36,9 +36,11 @@ export type Recomputed = {
   toRead: string[];
   /** libvirt runs a job on it, or the read was cut short by a change: worth another look soon. */
   unsettled: boolean;
+  /** It runs on one host, and something that stands could be repaired: policy may want to. */
+  repairable: boolean;
 };
 
-const NOTHING: Recomputed = { toRead: [], unsettled: false };
+export const NOTHING: Recomputed = { toRead: [], unsettled: false, repairable: false };
 
 /** A VM that no host knows: what libvirt and the images say is not known, and that is all there is to say. */
 function absentObservation(vmId: string, name: string, speaker: Presence): Observation {
@@ -170,8 +172,11 @@ export async function recompute(tx: Tx, vmId: string): Promise<Recomputed> {
   return {
     toRead: migrates ? [] : toRead.filter((view) => !view.hostOffline).map((view) => view.hostId),
     unsettled: observation.job.ok && observation.job.value.operation !== "none",
+    repairable: isLive(observation) && !twoHosts && standing.some((finding) => isRepairable(finding)),
   };
 }
+
+const isRepairable = ({ remedies }: Finding): boolean => remedies.includes("redefine") || remedies.includes("heal");
 
 /**
  * Only the first look at a new run can prove that the right image was put back: later, writes have blurred the counts.

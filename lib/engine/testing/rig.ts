@@ -45,7 +45,7 @@ export type Rig = {
   newEngine: (
     url: string,
     hosts: SimHost[],
-    more?: { watch?: boolean; policy?: object; admin?: object },
+    more?: { watch?: boolean; work?: boolean; policy?: object; admin?: object },
   ) => Promise<Engine>;
   /** Between two tests: a database takes only so many connections. */
   stopEngines: () => Promise<void>;
@@ -79,10 +79,11 @@ export async function openRig(): Promise<Rig> {
       const config = parseConfig({
         hosts: simHosts.map((host) => host.config),
         apiKeys,
-        policy: { observeEverySeconds: 3_600, staleAfterSeconds: 7_200, ...more.policy },
+        // Drift is made to be looked at: nothing mends it unless a test asks for that.
+        policy: { redefineOnStart: "ask", observeEverySeconds: 3_600, staleAfterSeconds: 7_200, ...more.policy },
         ...(more.admin ? { admin: more.admin } : {}),
       });
-      const engine = await startEngine({ databaseUrl: url, config, watch: more.watch ?? false });
+      const engine = await startEngine({ databaseUrl: url, config, watch: more.watch ?? false, work: more.work });
       engines.add(engine);
       return engine;
     },

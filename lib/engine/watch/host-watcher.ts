@@ -1,7 +1,7 @@
 /** Keeps one host's VMs observed: by its events, and by a paced sweep for what events do not tell. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { HostEvent } from "#contract/agent.ts";
-import { proveMove } from "#db/index.ts";
+import { listRepairable, proveMove } from "#db/index.ts";
 import { AgentCutOff, isAgentFailure } from "../agents/failure.ts";
 import { log } from "../log.ts";
 import { contactHost, noteHostFailure, readHost } from "../observe/read.ts";
@@ -17,7 +17,8 @@ const SILENCE_MS = 60_000;
 
 export type Watcher = { stop: () => Promise<void> };
 
-export function watchHost(engine: Engine, host: EngineHost): Watcher {
+/** `consider` hears of every VM that policy may want to repair. */
+export function watchHost(engine: Engine, host: EngineHost, consider: (vmId: string) => void = () => {}): Watcher {
   const stopping = new AbortController();
   const pending = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
@@ -38,6 +39,7 @@ export function watchHost(engine: Engine, host: EngineHost): Watcher {
         vmIds: [...batch.keys()],
         force: true,
         signal: stopping.signal,
+        onRepairable: consider,
       });
       for (const vmId of unsettled) {
         const attempt = batch.get(vmId) ?? 0;
@@ -58,7 +60,8 @@ export function watchHost(engine: Engine, host: EngineHost): Watcher {
   const onEvent = async (event: HostEvent) => {
     if (event.type === "connection") {
       await contactHost(engine, host);
-      if (event.state === "connected") await readHost(engine, host, { signal: stopping.signal });
+      if (event.state === "connected")
+        await readHost(engine, host, { signal: stopping.signal, onRepairable: consider });
       return;
     }
     if (event.type !== "domain") return;
@@ -94,7 +97,9 @@ export function watchHost(engine: Engine, host: EngineHost): Watcher {
     const pace = engine.config.policy.observeEverySeconds * 1_000;
     for (;;) {
       const began = Date.now();
-      await readHost(engine, host, { signal });
+      await readHost(engine, host, { signal, onRepairable: consider });
+      // Also what stood before, and did not change: nobody may have come to it yet.
+      for (const vmId of await listRepairable(engine.db.orm, host.id)) consider(vmId);
       // Hosts that were reached together drift apart, so that sweeps do not come in one wave.
       const wait = Math.max(pace * (0.85 + Math.random() * 0.15) - (Date.now() - began), pace / 10);
       await delay(wait, undefined, { signal });

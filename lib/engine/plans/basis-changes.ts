@@ -1,0 +1,55 @@
+import { isDeepStrictEqual } from "node:util";
+import { describeChanges } from "#chain/plan/changes.ts";
+import { findObservation, getHost, type PlanChange, type StoredPlan, type Tx } from "#db/index.ts";
+import type { Engine } from "../state.ts";
+import { computePlan, newCheckpointId } from "./compute.ts";
+import type { Situation } from "./situation.ts";
+
+/**
+ * What is not as it was when the plan was computed: record, host, run, and everything that its observation saw. When
+ * nothing of that differs the plan is computed once more: findings, acknowledgements and files of backups may have
+ * changed without a trace in either. Empty: the plan still says what would be done.
+ */
+export async function findBasisChanges(
+  engine: Engine,
+  tx: Tx,
+  plan: StoredPlan,
+  now: Situation | null,
+): Promise<PlanChange[]> {
+  const { basis } = plan;
+  if (!now) return [{ what: "the VM", was: "observed", is: "not known" }];
+  const changes: PlanChange[] = [];
+  const note = (what: string, was: string, is: string) => {
+    if (was !== is && !changes.some((change) => change.what === what)) changes.push({ what, was, is });
+  };
+  note("record", `revision ${basis.recordRevision}`, `revision ${now.record.revision}`);
+  if (basis.hostId !== now.hostId) {
+    note("host", (await getHost(tx, basis.hostId))?.name ?? basis.hostId, now.hostName);
+  }
+  const is = now.observation;
+  if (basis.observationDigest !== is.digest) {
+    const { vmId, hostId, observationDigest: digest } = { ...basis, vmId: plan.vmId };
+    const was = await findObservation(tx, { vmId, hostId, digest });
+    for (const change of describeChanges(was, is)) note(change.what, change.was, change.is);
+  }
+  note("run of the VM", basis.runtimeId ?? "does not run", is.runtimeId ?? "does not run");
+  if (changes.length === 0 && basis.observationDigest !== is.digest) {
+    note("what the host shows", `digest ${basis.observationDigest}`, `digest ${is.digest}`);
+  }
+  if (changes.length === 0) changes.push(...differentPlan(engine, plan, now));
+  return changes;
+}
+
+function differentPlan(engine: Engine, plan: StoredPlan, now: Situation): PlanChange[] {
+  const { actions, request } = plan.body;
+  const backup = actions.find((action) => action.verb === "host.backup");
+  const again = computePlan(engine, now, request, backup?.checkpointId ?? newCheckpointId());
+  if (!again.ok) {
+    const is = again.refusals.map((refusal) => refusal.reason).join(" ");
+    return [{ what: "what speaks against it", was: "nothing", is }];
+  }
+  if (isDeepStrictEqual(again.plan.actions, actions)) return [];
+  const words = (list: typeof actions) => `${list.length} actions: ${list.map((action) => action.verb).join(", ")}`;
+  const is = `${words(again.plan.actions)} (other subjects)`;
+  return [{ what: "what would be done", was: words(actions), is }];
+}

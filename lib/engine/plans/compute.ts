@@ -1,0 +1,37 @@
+import { randomBytes } from "node:crypto";
+import { buildPlan } from "#chain/plan/build.ts";
+import type { PlanRequest, PlanResult } from "#chain/plan/model.ts";
+import type { Engine } from "../state.ts";
+import { cannotTell } from "./fresh.ts";
+import type { Situation } from "./situation.ts";
+
+/** How long a plan can be applied. It stays readable for ever. */
+export const PLAN_LIFE_MS = 15 * 60_000;
+/** A plan must stand on fresh evidence: what is older is read again first. */
+export const FRESH_MS = 10_000;
+
+/** Name of the checkpoint that a backup makes: in the order of time, and never twice. */
+export const newCheckpointId = (now = new Date()): string =>
+  `driftline-${now.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(3).toString("hex")}`;
+
+/** The plan for a request in a situation, or every reason against it. */
+export function computePlan(
+  { config }: Pick<Engine, "config">,
+  situation: Situation,
+  request: PlanRequest,
+  checkpointId: string,
+): PlanResult {
+  const { vmName, hostId, record, observation, findings, restorePoints, error } = situation;
+  if (error) throw cannotTell(error, record.vmId);
+  return buildPlan({
+    vmName,
+    hostId,
+    record,
+    observation,
+    findings,
+    request,
+    policy: { leastTier: config.policy.leastTier },
+    newCheckpointId: checkpointId,
+    restorePoints,
+  });
+}

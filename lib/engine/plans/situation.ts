@@ -1,0 +1,46 @@
+import type { Finding, Observation, ObserveError, VmRecord } from "#chain/model.ts";
+import type { PlanBasis } from "#chain/plan/model.ts";
+import { getVm, listOpenFindings, listPresence, listRestorePoints, type Reader, readRecord } from "#db/index.ts";
+import { readSpeakersObservation } from "../observe/recompute.ts";
+import { chooseSpeaker } from "../observe/speaker.ts";
+
+/** Everything that a plan is computed from, as the database knows it at one moment. */
+export type Situation = {
+  vmName: string;
+  hostId: string;
+  hostName: string;
+  record: VmRecord;
+  observation: Observation;
+  findings: Finding[];
+  restorePoints: ReadonlySet<string>;
+  /** Why nothing is known now, or null. */
+  error: ObserveError | null;
+};
+
+/** null: the VM is not known, or no complete read of it exists. The caller sees to it that the moment is one. */
+export async function readSituation(reader: Reader, vmId: string): Promise<Situation | null> {
+  const vm = await getVm(reader, vmId);
+  const record = await readRecord(reader, vmId);
+  const speaker = vm && chooseSpeaker(await listPresence(reader, vmId), vm.hostId);
+  const observation = speaker && (await readSpeakersObservation(reader, speaker, vm));
+  if (!vm || !record || !speaker || !observation) return null;
+  return {
+    vmName: vm.name,
+    hostId: speaker.hostId,
+    hostName: speaker.hostName,
+    record,
+    observation,
+    findings: await listOpenFindings(reader, vmId),
+    restorePoints: await listRestorePoints(reader, vmId),
+    error: speaker.error,
+  };
+}
+
+/** What a plan of this moment would stand on. */
+export const basisOf = ({ record, observation, hostId }: Situation): PlanBasis => ({
+  recordRevision: record.revision,
+  observationDigest: observation.digest,
+  observedAt: observation.observedAt,
+  hostId,
+  runtimeId: observation.runtimeId,
+});
