@@ -3,7 +3,7 @@ import type { ObserveError } from "#chain/model.ts";
 import { toObserveError } from "../failure.ts";
 import { abortPull, beginPull, readOwner } from "./backup.ts";
 import { abortPush, beginPush, lookAtBackup } from "./backup-push.ts";
-import { changeCheckpoints } from "./change.ts";
+import { changeCheckpoints, sweepTemporary } from "./change.ts";
 
 import { Connection, LibvirtFailure, OpenFailure } from "./connection.ts";
 import { readDomainXml } from "./domain-xml.ts";
@@ -60,6 +60,8 @@ function perform(request: CallRequest): unknown {
     case "beginPull":
       // Never a second time on a new connection: the daemon may have begun it.
       return beginPull(connection, connection.open(), request.input);
+    case "sweep":
+      return sweepTemporary(reader, request.input.vmId);
     case "change":
       return changeCheckpoints(reader, request.input);
     case "abortPull":

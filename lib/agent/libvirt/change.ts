@@ -43,11 +43,13 @@ function lookup(c: Connection, domain: Ptr, id: string): Ptr {
   }
 }
 
-function remove(c: Connection, domain: Ptr, id: string, metadataOnly: boolean): void {
+/** False: there was none. */
+function remove(c: Connection, domain: Ptr, id: string, metadataOnly: boolean): boolean {
   const checkpoint = lookup(c, domain, id);
-  if (checkpoint === null) return;
+  if (checkpoint === null) return false;
   try {
     if (c.lib.checkpointDelete(checkpoint, metadataOnly ? DELETE_METADATA_ONLY : 0) < 0) c.fail();
+    return true;
   } finally {
     c.lib.checkpointFree(checkpoint);
   }
@@ -105,4 +107,11 @@ export function changeCheckpoints(reader: Reader, input: Pin & { changes: Change
     }
     return { done: input.changes.length, error: null };
   });
+}
+
+/** Its bitmap stays: whoever wanted it gone asks again. */
+export function sweepTemporary({ connection: c }: Reader, vmId: string): boolean {
+  return (
+    c.run((handle) => withDomain(c, handle, vmId, (domain) => remove(c, domain, TEMPORARY_CHECKPOINT, true))) ?? false
+  );
 }

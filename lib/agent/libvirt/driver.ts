@@ -22,6 +22,7 @@ import { readExtents } from "./extents.ts";
 import { observeDomain } from "./observe.ts";
 import { PullJobs } from "./pull-jobs.ts";
 import { makeLibvirtSteps } from "./steps.ts";
+import { sweepLeftovers } from "./sweep.ts";
 
 const DOMAINS_AT_ONCE = 4;
 const HOST_DEADLINE_MS = 3_000;
@@ -63,6 +64,7 @@ export function openLibvirtDriver({ uri, qmp, repositories }: LibvirtOptions): H
     onConnected() {
       pool.reset();
       backups.connected();
+      void sweepLeftovers(pool).catch(() => undefined);
     },
     onDisconnected: () => backups.disconnected(),
     onJobEnded: (vmId, ended) => backups.jobEnded(vmId, ended),

@@ -77,6 +77,8 @@ export type CallOps = {
   beginPull: { input: { vmId: string; xml: string }; output: boolean };
   /** Aborts the backup whose socket is this one; false: there is no such job. */
   abortPull: { input: { vmId: string; socketPath: string }; output: boolean };
+  /** Removes the temporary definition that a killed agent has left; false: there was none. */
+  sweep: { input: { vmId: string }; output: boolean };
   /** In order until the first that fails. null: there is no such domain. */
   change: {
     input: { vmId: string; runtimeId: string | null; changes: Change[] };

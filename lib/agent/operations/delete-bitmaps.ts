@@ -70,7 +70,6 @@ class Removals {
       const held = findHeld(work.observation, item.disk, item.bitmap);
       if (!held.ok) this.#failed.set(keyOf(item), held.error);
       else if (held.images.length === 0) continue;
-      else if (work.isLive && !held.isOnTop) this.#failed.set(keyOf(item), ONLY_BELOW);
       else this.#open.set(keyOf(item), item);
     }
     for (const key of this.#open.keys()) this.#begun.add(key);
@@ -154,11 +153,6 @@ class Removals {
 }
 
 const STILL_THERE = hostError("internal", "The bitmap is still there.");
-const ONLY_BELOW = hostError(
-  "not-running",
-  "The bitmap lies only below the active layer, where libvirt does not delete it while the VM runs: stop the VM first.",
-);
-
 /** @throws ProblemError `invalid_input`, `not_found`, `conflict`, `vm_busy`; HostFailure */
 export async function deleteBitmaps(
   host: HostSteps,

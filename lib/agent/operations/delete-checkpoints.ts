@@ -34,7 +34,7 @@ function planDeletion(work: PinnedWork, checkpoint: HostCheckpoint): Deletion | 
       if (!checkpoint.disks.some((disk) => disk.target === target)) continue;
       return held.error;
     }
-    if (work.isLive ? held.isOnTop : held.images.length > 0) disks.push(target);
+    if (held.images.length > 0) disks.push(target);
     images.push(...held.images);
   }
   if (!work.isLive || disks.length === 0) {
@@ -149,7 +149,7 @@ class Deletions {
       if (!wasListed.has(id)) return { id, outcome: "absent", disks: [], error: null };
       const disks = [...(this.#disks.get(id) ?? [])].filter((target) => {
         const held = findHeld(proof, target, id);
-        return held.ok && !(this.#work.isLive ? held.isOnTop : held.images.length > 0);
+        return held.ok && held.images.length === 0;
       });
       const error = this.#failed.get(id) ?? (listed.has(id) ? STILL_THERE : null);
       if (error !== null) return { id, outcome: "failed", disks, error };

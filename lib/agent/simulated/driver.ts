@@ -1,6 +1,5 @@
 /** A host that exists only in a file: for machines without libvirt and for fleets larger than a machine can run. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DiskObservation, HostCheckpoint, Observation, ObserveErrorCode } from "#chain/model.ts";
 import type { DomainSummary, HostEvent, HostInfo } from "#contract/agent.ts";
 import type { Extents } from "#contract/common.ts";
 import { ProblemError } from "#contract/problem.ts";
@@ -15,69 +14,15 @@ import {
 } from "../driver.ts";
 import { HostFailure, observeError } from "../failure.ts";
 import { makeCheckpointOperations } from "../operations/checkpoint-operations.ts";
-import { sealObservation, toItem } from "../operations/observation.ts";
+import { toItem } from "../operations/observation.ts";
 import { foldExtents } from "../qemu/extents.ts";
 import { eventsBetween } from "./changes.ts";
-import { domainsOf, readState, type SimDisk, type SimDomain, stateStamp } from "./state.ts";
+import { isOn, observeDomain, runtimeIdOf, simulated } from "./observe.ts";
+import { domainsOf, readState, type SimDomain, stateStamp } from "./state.ts";
 import { makeSimulatedSteps } from "./steps.ts";
 
 const LOOK_EVERY_MS = 150;
 const isoNow = (): string => new Date().toISOString();
-const isOn = (domain: SimDomain): boolean => domain.power !== "shut-off";
-const runtimeIdOf = (domain: SimDomain): string | null => (isOn(domain) ? `sim-${domain.run}` : null);
-const simulated = (code: ObserveErrorCode) =>
-  observeError(code, "The simulated host is told to fail here.", "simulated");
-
-function toDisk(disk: SimDisk, isRunning: boolean, qmp: boolean): DiskObservation {
-  const { target, source, format, virtualSize, device, inode, failure } = disk;
-  const forbidden =
-    isRunning && !qmp ? observeError("qmp-forbidden", "This site does not let the agent ask QEMU.") : null;
-  const error = failure === null ? forbidden : simulated(failure);
-  const known = error === null ? virtualSize : null;
-  return {
-    target,
-    source,
-    format,
-    virtualSize: known,
-    identity: { path: source, device, inode, size: known },
-    layers:
-      error === null
-        ? {
-            ok: true,
-            value: disk.layers.map((layer, depth) => ({
-              depth,
-              path: layer.path,
-              format: layer.format,
-              qcow2Compat: layer.qcow2Compat,
-              bitmaps: layer.bitmaps.map(({ isStored: _, ...bitmap }) => ({
-                ...bitmap,
-                // The image of a stopped domain does not say it.
-                dirtyBytes: isRunning ? bitmap.dirtyBytes : null,
-              })),
-            })),
-          }
-        : { ok: false, error },
-  };
-}
-
-function observeDomain(domain: SimDomain, qmp: boolean): Observation {
-  if (domain.failure !== null) throw new HostFailure(simulated(domain.failure));
-  const { vmId, name, power, persistent } = domain;
-  const checkpoints: HostCheckpoint[] = domain.checkpoints;
-  return sealObservation({
-    vmId,
-    name,
-    power,
-    persistent,
-    runtimeId: runtimeIdOf(domain),
-    observedAt: isoNow(),
-    source: isOn(domain) ? "qmp" : "image",
-    checkpoints: { ok: true, value: checkpoints },
-    disks: domain.disks.map((disk) => toDisk(disk, isOn(domain), qmp)),
-    job: { ok: true, value: domain.job ?? { operation: "none", elapsedMs: 0, doneBytes: null, totalBytes: null } },
-  });
-}
-
 /** Dirty clusters in runs of up to eight, spread over the disk: no real map stands behind the count. */
 function spreadExtents(dirtyBytes: number, virtualSize: number, granularity: number) {
   const clusters = Math.min(Math.floor(dirtyBytes / granularity), Math.floor(virtualSize / granularity));
@@ -180,12 +125,7 @@ export function openSimulatedDriver({ path, qmp }: { path: string; qmp: boolean 
     }
   }
 
-  const steps = makeSimulatedSteps({
-    path,
-    find: (vmId) => connected().get(vmId),
-    observe: (domain) => observeDomain(domain, qmp),
-    runtimeIdOf,
-  });
+  const steps = makeSimulatedSteps({ path, qmp, find: (vmId) => connected().get(vmId) });
 
   return {
     ...makeCheckpointOperations(steps),

@@ -1,19 +1,26 @@
 /** The steps of changing operations on a simulated host: they edit its state file as libvirt would change a real one. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Observation } from "#chain/model.ts";
 import type { HostError } from "#contract/agent-operations.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { HostFailure, observeError } from "../failure.ts";
 import { hostError } from "../host-error.ts";
-import type { Change, Define, Delete, HostSteps, Pin, Reparent } from "../operations/host-steps.ts";
+import {
+  type Change,
+  type Define,
+  type Delete,
+  type HostSteps,
+  type Pin,
+  type Reparent,
+  TEMPORARY_CHECKPOINT,
+} from "../operations/host-steps.ts";
+import { observeDomain, runtimeIdOf } from "./observe.ts";
 import { domainsOf, readState, type SimDomain, writeState } from "./state.ts";
 
 type Host = {
   path: string;
+  qmp: boolean;
   /** @throws HostFailure while the host is off */
   find: (vmId: string) => SimDomain | undefined;
-  observe: (domain: SimDomain) => Observation;
-  runtimeIdOf: (domain: SimDomain) => string | null;
 };
 
 function define(domain: SimDomain, { id, parentId, createdAt, disks }: Define): HostError | null {
@@ -33,7 +40,7 @@ function reparent(domain: SimDomain, { id, parentId }: Reparent): HostError | nu
   return found === undefined ? null : define(domain, { do: "define", ...found, parentId });
 }
 
-/** As libvirt: from the active layer down to the first that lacks the bitmap; missing on one disk, none is removed. */
+/** As libvirt: from every layer that holds the bitmap; missing on one disk, none is removed. */
 function remove(domain: SimDomain, { id, metadataOnly }: Delete): HostError | null {
   const checkpoint = domain.checkpoints.find((c) => c.id === id);
   if (checkpoint === undefined) return null;
@@ -43,17 +50,14 @@ function remove(domain: SimDomain, { id, metadataOnly }: Delete): HostError | nu
       bitmap,
       layers: domain.disks.find((disk) => disk.target === target)?.layers ?? [],
     }));
-    const has = (layer: { bitmaps: { name: string }[] } | undefined, name: string): boolean =>
-      layer?.bitmaps.some((b) => b.name === name) ?? false;
-    const lacking = covered.find(({ bitmap, layers }) => !has(layers[0], bitmap));
+    const lacking = covered.find(({ bitmap, layers }) =>
+      layers.every((layer) => layer.bitmaps.every((b) => b.name !== bitmap)),
+    );
     if (lacking !== undefined) {
       return hostError("internal", "The host has no such bitmap.", { hostMessage: lacking.bitmap });
     }
     for (const { bitmap, layers } of covered) {
-      const end = layers.findIndex((layer) => !has(layer, bitmap));
-      for (const layer of end < 0 ? layers : layers.slice(0, end)) {
-        layer.bitmaps = layer.bitmaps.filter((b) => b.name !== bitmap);
-      }
+      for (const layer of layers) layer.bitmaps = layer.bitmaps.filter((b) => b.name !== bitmap);
     }
   }
   domain.checkpoints = domain.checkpoints
@@ -87,7 +91,7 @@ function settle(domain: SimDomain): void {
   domain.checkpoints = ordered.map((c) => ({ ...c, current: leaves.length === 1 && c === leaves[0] }));
 }
 
-export function makeSimulatedSteps({ path, find, observe, runtimeIdOf }: Host): HostSteps {
+export function makeSimulatedSteps({ path, qmp, find }: Host): HostSteps {
   function lookUp(vmId: string): SimDomain {
     const domain = find(vmId);
     if (domain !== undefined) return domain;
@@ -116,11 +120,12 @@ export function makeSimulatedSteps({ path, find, observe, runtimeIdOf }: Host): 
   }
   return {
     async observe(vmId) {
-      return observe(lookUp(vmId));
+      return observeDomain(lookUp(vmId), qmp);
     },
     async change(pin, changes) {
       await sleep(readState(path).changeMs ?? 0);
       return edit(pin, (domain) => {
+        if (changes.length === 0) remove(domain, { do: "delete", id: TEMPORARY_CHECKPOINT, metadataOnly: true });
         for (const [done, change] of changes.entries()) {
           const error = perform(domain, change);
           if (error !== null) return { done, error };
