@@ -1,35 +1,34 @@
 /** Whole checkpoints go: the parts that heal, prune and remove share. */
 import { orderCheckpoints } from "../order.ts";
-import { hasBitmap, listedOf, type PlanFacts } from "./facts.ts";
+import { listedOf, type PlanFacts, reachOf } from "./facts.ts";
 import { touchedDisks } from "./guards.ts";
 import type { BitmapName, PlanAction } from "./model.ts";
 
 export type Deletion = {
   /** Recorded, in the order of the record. */
   recorded: string[];
-  /** Listed by libvirt, leaf to root. */
+  /** Listed by libvirt, leaf to root. Every bitmap of their name goes with them. */
   listed: string[];
-  /** Bitmaps of theirs that libvirt's own deletion would leave behind. */
+  /** Bitmaps of those that libvirt does not list. */
   bitmaps: BitmapName[];
+  /** Bitmaps that stay, because they lie below the active image of a running VM. */
+  outOfReach: BitmapName[];
 };
 
 /** `ids`: recorded ones, listed ones, or both. */
 export function deletionOf(facts: PlanFacts, ids: Iterable<string>): Deletion {
   const named = new Set(ids);
   const recorded = facts.ordered.filter(({ id }) => named.has(id)).map(({ id }) => id);
-  const listed = leafToRoot(facts, named);
-  const bitmaps: BitmapName[] = [];
+  const deletion: Deletion = { recorded, listed: leafToRoot(facts, named), bitmaps: [], outOfReach: [] };
   for (const id of named) {
-    const definition = listedOf(facts, id);
-    const byLibvirt = new Set(
-      definition?.disks.filter(({ bitmap }) => bitmap === id).map(({ target }) => target) ?? [],
-    );
+    const isListed = listedOf(facts, id) !== undefined;
     for (const disk of touchedDisks(facts, id)) {
-      const left = !definition?.hasDisksElement || !byLibvirt.has(disk);
-      if (left && hasBitmap(facts, disk, id)) bitmaps.push({ disk, bitmap: id });
+      const reach = reachOf(facts, disk, id);
+      if (reach === "part" || reach === "none") deletion.outOfReach.push({ disk, bitmap: id });
+      else if (reach === "whole" && !isListed) deletion.bitmaps.push({ disk, bitmap: id });
     }
   }
-  return { recorded, listed, bitmaps };
+  return deletion;
 }
 
 export function leafToRoot(facts: PlanFacts, ids: ReadonlySet<string>): string[] {
