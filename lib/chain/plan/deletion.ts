@@ -1,34 +1,35 @@
 /** Whole checkpoints go: the parts that heal, prune and remove share. */
 import { orderCheckpoints } from "../order.ts";
-import { listedOf, type PlanFacts, reachOf } from "./facts.ts";
+import { hasBitmap, listedOf, type PlanFacts } from "./facts.ts";
 import { touchedDisks } from "./guards.ts";
 import type { BitmapName, PlanAction } from "./model.ts";
 
 export type Deletion = {
   /** Recorded, in the order of the record. */
   recorded: string[];
-  /** Listed by libvirt, leaf to root. Every bitmap of their name goes with them. */
+  /** Listed by libvirt, leaf to root. */
   listed: string[];
-  /** Bitmaps of those that libvirt does not list. */
+  /** Bitmaps of theirs that libvirt's own deletion would leave behind. */
   bitmaps: BitmapName[];
-  /** Bitmaps that stay, because they lie below the active image of a running VM. */
-  outOfReach: BitmapName[];
 };
 
 /** `ids`: recorded ones, listed ones, or both. */
 export function deletionOf(facts: PlanFacts, ids: Iterable<string>): Deletion {
   const named = new Set(ids);
   const recorded = facts.ordered.filter(({ id }) => named.has(id)).map(({ id }) => id);
-  const deletion: Deletion = { recorded, listed: leafToRoot(facts, named), bitmaps: [], outOfReach: [] };
+  const listed = leafToRoot(facts, named);
+  const bitmaps: BitmapName[] = [];
   for (const id of named) {
-    const isListed = listedOf(facts, id) !== undefined;
+    const definition = listedOf(facts, id);
+    const byLibvirt = new Set(
+      definition?.disks.filter(({ bitmap }) => bitmap === id).map(({ target }) => target) ?? [],
+    );
     for (const disk of touchedDisks(facts, id)) {
-      const reach = reachOf(facts, disk, id);
-      if (reach === "part" || reach === "none") deletion.outOfReach.push({ disk, bitmap: id });
-      else if (reach === "whole" && !isListed) deletion.bitmaps.push({ disk, bitmap: id });
+      const left = !definition?.hasDisksElement || !byLibvirt.has(disk);
+      if (left && hasBitmap(facts, disk, id)) bitmaps.push({ disk, bitmap: id });
     }
   }
-  return deletion;
+  return { recorded, listed, bitmaps };
 }
 
 export function leafToRoot(facts: PlanFacts, ids: ReadonlySet<string>): string[] {

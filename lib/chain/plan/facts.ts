@@ -78,21 +78,6 @@ export function hasBitmap(facts: PlanFacts, target: string, name: string): boole
   return facts.disks.get(target)?.bitmaps?.has(name) ?? false;
 }
 
-/**
- * How far a deletion of the bitmap gets. libvirt removes it from the active layer down to the first layer without it,
- * and not at all when the active one lacks it; of a stopped VM every image is cleared.
- */
-export function reachOf(facts: PlanFacts, target: string, name: string): "absent" | "whole" | "part" | "none" {
-  const disk = facts.disks.get(target);
-  const held = disk?.bitmaps?.get(name)?.held ?? [];
-  if (!disk?.layers.ok || held.length === 0) return "absent";
-  if (!facts.live) return "whole";
-  const topDown = [...disk.layers.value].sort((a, b) => a.depth - b.depth);
-  const gap = topDown.findIndex((layer, index) => held[index]?.layer !== layer);
-  const reached = gap < 0 ? held.length : gap;
-  return reached === held.length ? "whole" : reached > 0 ? "part" : "none";
-}
-
 export function coverState(facts: PlanFacts, id: string, target: string): CoverState {
   if (facts.retired.has(target)) return "retired";
   const disk = facts.disks.get(target);

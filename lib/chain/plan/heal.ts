@@ -4,16 +4,7 @@ import * as words from "../words/plans.ts";
 import { definitionsOf } from "./definitions.ts";
 import { deletionOf, leafToRoot } from "./deletion.ts";
 import { type DraftResult, drafted, refusal, refuse } from "./draft.ts";
-import {
-  type CoverState,
-  countsHere,
-  coverState,
-  isHealthyState,
-  listedOf,
-  type PlanFacts,
-  planFacts,
-  reachOf,
-} from "./facts.ts";
+import { countsHere, hasBitmap, listedOf, type PlanFacts, planFacts } from "./facts.ts";
 import { guardHost, guardRead, touchedDisks } from "./guards.ts";
 import type { BitmapName, PlanAction, PlanInput, PlanRefusal, PlanRequest } from "./model.ts";
 import { simulateAll } from "./simulate.ts";
@@ -31,20 +22,18 @@ export function planHeal(input: PlanInput, facts: PlanFacts, request: HealReques
   const unread = guardRead(facts, [...named.flatMap((id) => [...touchedDisks(facts, id)]), ...damage.quarantined]);
   if (unread.length > 0) return refuse(...unread);
 
-  const { head, tail, outOfReach } = actionsOf(facts, damage);
+  const { head, tail } = actionsOf(facts, damage);
   const healed = planFacts(simulateAll(facts, [...head, ...tail]));
-  const { list, define, replace } = definitionsOf(healed, "salvage");
-  // Definitions that name a bitmap which has gone are made to name what remains.
-  const isListed = damage.partial.some(({ checkpointId }) => listedOf(healed, checkpointId) !== undefined);
-  const isNeeded = define.length + replace.length > 0 && (all || isListed);
+  const { list, define, replace } = definitionsOf(healed);
+  // Deleting one bitmap of a running VM takes its checkpoint's definition along: what remains of it is defined again.
+  const isNeeded = damage.partial.length > 0 || (all && define.length + replace.length > 0);
   const redefine: PlanAction[] = isNeeded ? [{ verb: "host.redefine", mode: "salvage", checkpoints: list }] : [];
   const actions = [...head, ...redefine, ...tail];
   const result = drafted({
     actions: [...actions, { verb: "prove" }],
     consequences: [
       ...words.healed(damage),
-      ...words.outOfReach(outOfReach),
-      ...(redefine.length > 0 ? [words.defined(define, replace)] : []),
+      ...(redefine.length > 0 && define.length + replace.length > 0 ? [words.defined(define, replace)] : []),
       ...(chosen.accepted > 0 ? [words.acceptedLeft(chosen.accepted)] : []),
     ],
     losses: words.healLosses(damage),
@@ -117,18 +106,12 @@ function damageOf(
     for (const { target } of item.disks) if (quarantined.has(target)) lose(item.id, target);
     const disks = lost.get(item.id);
     if (!disks || damage.whole.has(item.id)) continue;
-    // What is left of it must be fit to be defined again, so that everything goes that is no good.
-    for (const { target } of item.disks) if (!isWorthKeeping(coverState(facts, item.id, target))) disks.add(target);
     // A retired disk is expected by nobody; one that is only gone may come back.
     const stays = item.disks.some(({ target }) => !disks.has(target) && !facts.retired.has(target));
     if (mode === "strict" || !stays) damage.whole.add(item.id);
     else for (const disk of [...disks].sort()) damage.partial.push({ checkpointId: item.id, disk });
   }
   return damage;
-}
-
-function isWorthKeeping(state: CoverState): boolean {
-  return isHealthyState(state) || state === "gone" || state === "retired";
 }
 
 /**
@@ -152,16 +135,13 @@ function leftoverBitmaps(
     if (!here) continue;
     for (const bitmap of bitmaps.keys()) {
       const item = facts.recorded.get(bitmap);
-      const isOurs = item?.state === "active" && !covered.has(`${disk}\n${bitmap}`);
-      if (isOurs && reachOf(facts, disk, bitmap) === "whole") leftovers.push({ disk, bitmap });
+      if (item?.state === "active" && !covered.has(`${disk}\n${bitmap}`)) leftovers.push({ disk, bitmap });
     }
   }
   return leftovers;
 }
 
-type Actions = { head: PlanAction[]; tail: PlanAction[]; outOfReach: BitmapName[] };
-
-function actionsOf(facts: PlanFacts, damage: Damage): Actions {
+function actionsOf(facts: PlanFacts, damage: Damage): { head: PlanAction[]; tail: PlanAction[] } {
   const deletion = deletionOf(facts, damage.whole);
   // What keeps only disks that are not attached cannot stay in libvirt's list: its definition would name no disk.
   const dropped = new Map<string, Set<string>>();
@@ -174,13 +154,14 @@ function actionsOf(facts: PlanFacts, damage: Damage): Actions {
       !(facts.recorded.get(id)?.disks ?? []).some(({ target }) => countsHere(facts, target) && !disks.has(target)),
   );
   const ids = new Set([...deletion.listed, ...unlisted.map(([id]) => id)]);
-  const outOfReach = [...deletion.outOfReach];
-  const bitmaps = [...deletion.bitmaps, ...damage.leftovers.bitmaps];
-  for (const { checkpointId: bitmap, disk } of damage.partial) {
-    const reach = reachOf(facts, disk, bitmap);
-    if (reach === "part" || reach === "none") outOfReach.push({ disk, bitmap });
-    else if (reach === "whole" && !ids.has(bitmap)) bitmaps.push({ disk, bitmap });
-  }
+  const goes = ({ checkpointId: id, disk }: { checkpointId: string; disk: string }) =>
+    ids.has(id) && listedOf(facts, id)?.disks.some(({ target, bitmap }) => target === disk && bitmap === id);
+  const items = damage.partial.filter((item) => hasBitmap(facts, item.disk, item.checkpointId) && !goes(item));
+  const bitmaps = [
+    ...deletion.bitmaps,
+    ...items.map(({ checkpointId, disk }) => ({ disk, bitmap: checkpointId })),
+    ...damage.leftovers.bitmaps,
+  ];
   return {
     head: [
       { verb: "record.mark-deleting", ids: deletion.recorded },
@@ -193,7 +174,6 @@ function actionsOf(facts: PlanFacts, damage: Damage): Actions {
       // Last: until everything is gone the disk stays distrusted.
       { verb: "record.accept-images", disks: damage.quarantined },
     ],
-    outOfReach,
   };
 }
 

@@ -21,11 +21,7 @@ export function planPrune(input: PlanInput, facts: PlanFacts, rule: PruneRule): 
   const deletion = deletionOf(facts, ids);
   return drafted({
     actions: deletionActions(deletion),
-    consequences: [
-      words.pruned(deletion.recorded),
-      ...words.detached(facts, deletion.recorded),
-      ...words.outOfReach(deletion.outOfReach),
-    ],
+    consequences: [words.pruned(deletion.recorded), ...words.detached(facts, deletion.recorded)],
     losses: [],
   });
 }

@@ -2,10 +2,8 @@
 import { assertNever } from "../assert-never.ts";
 import type { DiskObservation, HostCheckpoint, Observation, RecordCheckpoint, VmRecord } from "../model.ts";
 import { orderCheckpoints } from "../order.ts";
-import { isLive } from "../trust.ts";
-import { type PlanState, planFacts } from "./facts.ts";
+import type { PlanState } from "./facts.ts";
 import type { BitmapName, CheckpointDefinition, PlanAction } from "./model.ts";
-import { redefinitionOf } from "./redefinition.ts";
 
 export function simulateAll(state: PlanState, actions: readonly PlanAction[]): PlanState {
   return actions.reduce(simulate, state);
@@ -18,11 +16,11 @@ export function simulate(state: PlanState, action: PlanAction): PlanState {
   const withHost = (next: Observation): PlanState => ({ record, observation: next });
   switch (action.verb) {
     case "host.redefine":
-      return withHost(redefined(observation, redefinitionOf(planFacts(state), action.checkpoints)));
+      return withHost(redefined(observation, action.checkpoints));
     case "host.delete-checkpoints":
-      return withHost(deletedCheckpoints(state, action.ids));
+      return withHost(deletedCheckpoints(observation, action.ids));
     case "host.delete-bitmaps":
-      return withHost(withoutBitmaps(state, action.items));
+      return withHost(deletedBitmaps(observation, action.items));
     case "host.abort-job":
       return withHost({ ...observation, job: { ok: true, value: NO_JOB } });
     case "host.backup":
@@ -170,35 +168,45 @@ function redefined(observation: Observation, list: readonly CheckpointDefinition
   });
 }
 
-/** Every bitmap of their name goes with them, whatever the definition says. */
-function deletedCheckpoints(state: PlanState, ids: readonly string[]): Observation {
-  const { checkpoints, disks } = state.observation;
-  if (!checkpoints.ok) return state.observation;
+/** Bitmaps of the same name on the disks of the definition; without a disks element on every disk. */
+function deletedCheckpoints(observation: Observation, ids: readonly string[]): Observation {
+  if (!observation.checkpoints.ok) return observation;
   const gone = new Set(ids);
-  const listed = checkpoints.value.filter(({ id }) => gone.has(id));
-  const bitmaps = listed.flatMap(({ id }) => disks.map(({ target }) => ({ disk: target, bitmap: id })));
-  return withList(withoutBitmaps(state, bitmaps), (list) => relinked(list, ids));
+  const targets = observation.disks.map(({ target }) => target);
+  const bitmaps = observation.checkpoints.value
+    .filter(({ id }) => gone.has(id))
+    .flatMap(({ id, hasDisksElement, disks }) =>
+      (hasDisksElement ? disks.map(({ target }) => target) : targets).map((disk) => ({ disk, bitmap: id })),
+    );
+  const cleared = withoutBitmaps(observation, bitmaps);
+  return withList(cleared, (list) => relinked(list, ids));
 }
 
-/** Definitions stay as they are. Of a running VM only the upper layers that hold it without a gap are reached. */
-function withoutBitmaps({ observation }: PlanState, items: readonly BitmapName[]): Observation {
+/** A definition of the same name no longer names the disk. */
+function deletedBitmaps(observation: Observation, items: readonly BitmapName[]): Observation {
+  const named = new Set(items.map(({ disk, bitmap }) => `${disk}\n${bitmap}`));
+  return withList(withoutBitmaps(observation, items), (list) =>
+    list.map((item) => {
+      const disks = item.disks.filter(({ target, bitmap }) => bitmap !== item.id || !named.has(`${target}\n${bitmap}`));
+      return disks.length === item.disks.length ? item : { ...item, disks };
+    }),
+  );
+}
+
+function withoutBitmaps(observation: Observation, items: readonly BitmapName[]): Observation {
   const byDisk = new Map<string, Set<string>>();
   for (const { disk, bitmap } of items) {
     const names = byDisk.get(disk);
     if (names) names.add(bitmap);
     else byDisk.set(disk, new Set([bitmap]));
   }
-  const isWhole = !isLive(observation);
   const disks = observation.disks.map((disk): DiskObservation => {
     const names = byDisk.get(disk.target);
     if (!names || !disk.layers.ok) return disk;
-    let reached: ReadonlySet<string> = names;
-    const topDown = [...disk.layers.value].sort((a, b) => a.depth - b.depth);
-    const value = topDown.map((layer) => {
-      if (!isWhole) reached = new Set(layer.bitmaps.map(({ name }) => name).filter((name) => reached.has(name)));
-      const gone = reached;
-      return { ...layer, bitmaps: layer.bitmaps.filter(({ name }) => !gone.has(name)) };
-    });
+    const value = disk.layers.value.map((layer) => ({
+      ...layer,
+      bitmaps: layer.bitmaps.filter(({ name }) => !names.has(name)),
+    }));
     return { ...disk, layers: { ok: true, value } };
   });
   return { ...observation, disks };

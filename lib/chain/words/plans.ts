@@ -172,14 +172,6 @@ export function detached(
   return away.size === 0 ? [] : [`${nameList([...away].sort())} is not attached: bitmaps in its image stay there.`];
 }
 
-export function outOfReach(items: readonly BitmapName[]): string[] {
-  if (items.length === 0) return [];
-  const what = items.length === 1 ? "lies" : "lie";
-  return [
-    `${bitmapNames(items)} ${what} below the active image and cannot be deleted while the VM runs. That part stays as a bitmap that nobody claims; remove it when the VM is stopped.`,
-  ];
-}
-
 export function removed(given: {
   recorded: readonly string[];
   foreign: readonly string[];

@@ -8,12 +8,21 @@ import { log } from "../log.ts";
 /** It will not work, however often it is tried: the job fails. */
 export class StepFailed extends Error {
   readonly hostMessage: string | null;
-  constructor(message: string, hostMessage: string | null = null) {
+  /** Targets that it is about, where the host named some. */
+  readonly disks: string[];
+  constructor(message: string, hostMessage: string | null = null, disks: string[] = []) {
     super(message);
     this.name = "StepFailed";
     this.hostMessage = hostMessage;
+    this.disks = disks;
   }
 }
+
+/** The host does not know the VM (any more). */
+export class UnknownToHost extends StepFailed {}
+
+/** The agent has no such call. */
+export class NotOffered extends StepFailed {}
 
 /** It may work later. `isLost`: nobody answers for the host, so what it did meanwhile is unknown. */
 export class TryAgain extends Error {
@@ -39,8 +48,10 @@ const LOST_CODES = new Set(["agent-unreachable", "libvirt-unreachable", "timeout
 
 /** What a host said of one item of a bulk call. */
 export function ofHostError(error: HostError): StepFailed | TryAgain {
-  const { code, message, hostMessage, retryable } = error;
-  return retryable ? new TryAgain(message, hostMessage, LOST_CODES.has(code)) : new StepFailed(message, hostMessage);
+  const { code, message, hostMessage, retryable, disks } = error;
+  return retryable
+    ? new TryAgain(message, hostMessage, LOST_CODES.has(code))
+    : new StepFailed(message, hostMessage, disks);
 }
 
 /** The host's own words, or those of the offences, where an agent refused. */
@@ -68,6 +79,8 @@ function ofRefusal({ problem, status }: AgentRefusal, hostName: string): StepFai
     return new StepFailed(`The agent on ${hostName} does not take this engine's token.`);
   if (!problem) return new TryAgain(`The agent on ${hostName} answered with status ${status}.`, null, false);
   const words = wordsOf(problem);
+  if (problem.code === "not_found") return new UnknownToHost(problem.detail, words);
+  if (problem.code === "not_implemented") return new NotOffered(problem.detail, words);
   if (!problem.retryable) return new StepFailed(problem.detail, words);
   return new TryAgain(problem.detail, words, problem.code === "unavailable" || problem.code === "timeout");
 }

@@ -1,6 +1,7 @@
 import type { PlanStep } from "#chain/plan/model.ts";
 import { TryAgain } from "../failure.ts";
 import { callHost, type JobRun, pause, recordSteps } from "../run.ts";
+import { readCurrent } from "./backup-job.ts";
 
 const ANSWER_MS = 60_000;
 const POLL_MS = 500;
@@ -18,7 +19,7 @@ export async function abortJob(run: JobRun, steps: PlanStep[]): Promise<void> {
 /** Whether there was one. @throws TryAgain while it still runs after a minute */
 export async function abortBackup(run: JobRun): Promise<boolean> {
   const { vmId } = run.job;
-  const read = () => callHost(run, ANSWER_MS, (api, options) => api.currentBackup({ vmId }, options));
+  const read = () => readCurrent(run);
   if ((await read()).state !== "running") return false;
   await callHost(run, ANSWER_MS, (api, options) => api.abortBackup({ vmId }, options));
   const deadline = Date.now() + LONGEST_MS;

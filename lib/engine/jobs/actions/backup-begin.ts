@@ -16,7 +16,7 @@ export async function beginBackup(run: JobRun, action: BackupAction, made: Runni
     return await ask(run, made);
   } catch (error) {
     if (!(error instanceof StepFailed) || !action.fallback) throw error;
-    const disks = await withoutBrokenBases(run, made);
+    const disks = await withoutBrokenBases(run, made, error.disks);
     if (!disks) throw error;
     // Whatever the refused one had made.
     await discard(run, made);
@@ -41,12 +41,14 @@ async function ask(run: JobRun, made: RunningBackup): Promise<CurrentBackup> {
   return current;
 }
 
-/** The same disks, those whose base the host shows as broken in full; null: none is. */
-async function withoutBrokenBases(run: JobRun, made: RunningBackup): Promise<BackupDisk[] | null> {
+/** The same disks, in full those whose base the host named or shows as broken; null: none is. */
+async function withoutBrokenBases(run: JobRun, made: RunningBackup, named: string[]): Promise<BackupDisk[] | null> {
   const seen = await look(run);
   if (!seen) return null;
   const files = filesOf(made);
-  const broken = files.filter(({ target, base }) => base !== null && !isUsable(seen, target, base));
+  const broken = files.filter(
+    ({ target, base }) => base !== null && (named.includes(target) || !isUsable(seen, target, base)),
+  );
   if (broken.length === 0) return null;
   return files.map((file) => (broken.includes(file) ? { ...file, mode: "full", base: null, backing: null } : file));
 }

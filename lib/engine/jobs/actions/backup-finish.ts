@@ -2,7 +2,7 @@ import type { PlanStep } from "#chain/plan/model.ts";
 import type { VerifyItem } from "#contract/agent-operations.ts";
 import { activateCheckpoint, endBackup, lockVm, saveBackupDigest, saveSteps } from "#db/index.ts";
 import { recompute } from "../../observe/recompute.ts";
-import { Cancelled, StepFailed } from "../failure.ts";
+import { Cancelled, NotOffered, StepFailed } from "../failure.ts";
 import { callHost, type JobRun, record, recordSteps } from "../run.ts";
 import { filesOf, type RunningBackup } from "./backup-job.ts";
 import { undoBackup } from "./backup-undo.ts";
@@ -23,7 +23,8 @@ export async function finishBackup(run: JobRun, made: RunningBackup, steps: Plan
       digests = await readBack(run, made, steps);
     } catch (error) {
       if (!(error instanceof StepFailed || error instanceof Cancelled)) throw error;
-      return undoBackup(run, made, error);
+      // An agent that cannot read back says nothing against what was written.
+      if (!(error instanceof NotOffered)) return undoBackup(run, made, error);
     }
   }
   const seen = await look(run);

@@ -2,7 +2,7 @@
 import type { PlanAction } from "#chain/plan/model.ts";
 import type { CurrentBackup } from "#contract/agent-operations.ts";
 import type { BackupDisk, findBackupOf } from "#db/index.ts";
-import { StepFailed } from "../failure.ts";
+import { StepFailed, UnknownToHost } from "../failure.ts";
 import { callHost, type JobRun } from "../run.ts";
 
 export type BackupAction = Extract<PlanAction, { verb: "host.backup" }>;
@@ -10,8 +10,25 @@ export type RunningBackup = NonNullable<Awaited<ReturnType<typeof findBackupOf>>
 
 const ANSWER_MS = 45_000;
 
-export const readCurrent = (run: JobRun): Promise<CurrentBackup> =>
-  callHost(run, ANSWER_MS, (api, options) => api.currentBackup({ vmId: run.job.vmId }, options));
+export async function readCurrent(run: JobRun): Promise<CurrentBackup> {
+  try {
+    return await callHost(run, ANSWER_MS, (api, options) => api.currentBackup({ vmId: run.job.vmId }, options));
+  } catch (error) {
+    if (error instanceof UnknownToHost) return NONE;
+    throw error;
+  }
+}
+
+/** A VM that the host does not know (any more) has no job. */
+const NONE: CurrentBackup = {
+  state: "none",
+  checkpointId: null,
+  startedAt: null,
+  endedAt: null,
+  progress: null,
+  disks: [],
+  error: null,
+};
 
 export async function discard(run: JobRun, made: RunningBackup): Promise<void> {
   const paths = made.disks.flatMap((disk) => disk.path ?? []);
