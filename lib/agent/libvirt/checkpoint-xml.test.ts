@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readAnyCheckpoint, readCheckpoints, readUsualCheckpoint } from "./checkpoint-xml.ts";
+import { NOT_IN_XML } from "../operations/delete-bitmaps.ts";
+import { TEMPORARY_CHECKPOINT } from "../operations/host-steps.ts";
+import {
+  buildCheckpointXml,
+  readAnyCheckpoint,
+  readCheckpoints,
+  readUsualCheckpoint,
+  withParent,
+} from "./checkpoint-xml.ts";
 import { buildXml } from "./xml.ts";
 
 const word = fc.stringMatching(/^[A-Za-z0-9_.\- &<>'"äß]{1,20}$/).filter((text) => text.trim() === text);
@@ -100,5 +108,39 @@ describe("checkpoint XML", () => {
     expect(current([make("a", null), make("b", "a")])).toEqual(["b"]);
     expect(current([make("a", null), make("b", "a"), make("c", "a")])).toEqual([]);
     expect(current([])).toEqual([]);
+  });
+
+  it("reads a checkpoint without a time as one of 1970: libvirt leaves a time of 0 out", () => {
+    expect(readCheckpoints(["<domaincheckpoint><name>a</name></domaincheckpoint>"])[0]?.createdAt).toBe(
+      "1970-01-01T00:00:00.000Z",
+    );
+  });
+
+  it("shows the temporary definition of a killed agent to nobody", () => {
+    const make = (id: string, parentId: string | null) => makeXml({ id, parentId, seconds: 1, disks: [] });
+    const read = readCheckpoints([make(TEMPORARY_CHECKPOINT, null), make("a", TEMPORARY_CHECKPOINT)]);
+    expect(read.map(({ id, parentId, current }) => [id, parentId, current])).toEqual([["a", null, true]]);
+  });
+
+  it("builds definitions that read back as they were meant, whatever a bitmap is called", () => {
+    const name = fc.stringMatching(/^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,40}$/);
+    const bitmap = fc.string({ unit: "grapheme", minLength: 1 }).filter((b) => !NOT_IN_XML.test(b));
+    const seconds = fc.integer({ min: 0, max: 4_000_000_000 });
+    fc.assert(
+      fc.property(
+        name,
+        fc.option(name),
+        seconds,
+        fc.array(bitmap, { minLength: 1, maxLength: 3 }),
+        (id, parentId, at, bitmaps) => {
+          const createdAt = new Date(at * 1000).toISOString();
+          const disks = bitmaps.map((b, i) => ({ target: `vd${"abc"[i]}`, bitmap: b }));
+          const xml = buildCheckpointXml({ id, parentId, createdAt, disks });
+          expect(readAnyCheckpoint(xml)).toEqual({ id, parentId, createdAt, hasDisksElement: true, disks });
+          const moved = readAnyCheckpoint(withParent(xml, "p"));
+          expect(moved).toEqual({ id, parentId: "p", createdAt, hasDisksElement: true, disks });
+        },
+      ),
+    );
   });
 });

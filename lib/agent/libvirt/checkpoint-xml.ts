@@ -55,13 +55,13 @@ export function readUsualCheckpoint(xml: string): Parsed | null {
   };
 }
 
-/** Any well-formed checkpoint XML. Throws when the name or the time is missing. */
+/** Any well-formed checkpoint XML. libvirt leaves a time of 0 out. Throws when the name is missing. */
 export function readAnyCheckpoint(xml: string): Parsed {
   const root = child(parseXml(xml), "domaincheckpoint");
   const id = text(root, "name");
-  const seconds = text(root, "creationTime");
-  if (id === null || seconds === null || !/^\d{1,15}$/.test(seconds)) {
-    throw new Error("a checkpoint's XML has no name or no creation time");
+  const seconds = text(root, "creationTime") ?? "0";
+  if (id === null || !/^\d{1,15}$/.test(seconds)) {
+    throw new Error("a checkpoint's XML has no name or no readable creation time");
   }
   return {
     id,

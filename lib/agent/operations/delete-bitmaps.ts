@@ -11,7 +11,7 @@ type Result = DeleteBitmapsResult["results"][number];
 
 /** Control characters do not come through an attribute of XML: libvirt would look for another name. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const NOT_IN_XML = /[\u0000-\u001f\u007f\ufffe\uffff]/;
+export const NOT_IN_XML = /[\u0000-\u001f\u007f\ufffe\uffff]/;
 
 const keyOf = ({ disk, bitmap }: Item): string => JSON.stringify([disk, bitmap]);
 
@@ -36,7 +36,7 @@ function findOffences(items: Item[]): { field: string; reason: string }[] {
  */
 function changesOf(round: Item[]): Change[] {
   const disks = round.map(({ disk, bitmap }) => ({ target: disk, bitmap }));
-  const createdAt = new Date(0).toISOString();
+  const createdAt = new Date(1_000).toISOString();
   return [
     { do: "define", id: TEMPORARY_CHECKPOINT, parentId: null, createdAt, disks },
     { do: "delete", id: TEMPORARY_CHECKPOINT, metadataOnly: false },
