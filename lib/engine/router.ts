@@ -3,10 +3,11 @@ import { implement } from "@orpc/server";
 import { engineContract } from "#contract/engine.ts";
 import { listAudit } from "./audit/list-audit.ts";
 import { getBackup, listBackups } from "./backups/backups.ts";
+import { verifyBackup } from "./backups/verify-backup.ts";
 import { streamEvents } from "./events.ts";
 import { getHost, listHosts, observeHost } from "./hosts/hosts.ts";
+import { cancelJob } from "./jobs/cancel-job.ts";
 import { getJob, listJobs } from "./jobs/jobs.ts";
-import { notYet } from "./not-yet.ts";
 import { applyPlan } from "./plans/apply-plan.ts";
 import { createPlan } from "./plans/create-plan.ts";
 import { getPlan } from "./plans/get-plan.ts";
@@ -52,7 +53,7 @@ export const router = os.router({
   jobs: {
     list: os.jobs.list.handler(({ context, input }) => listJobs(context, input)),
     get: os.jobs.get.handler(({ context, input }) => getJob(context, input)),
-    cancel: os.jobs.cancel.handler(notYet),
+    cancel: os.jobs.cancel.handler(({ context, input }) => cancelJob(context, input)),
   },
   plans: {
     create: os.plans.create.handler(({ context, input }) => createPlan(context, input)),
@@ -67,7 +68,7 @@ export const router = os.router({
   backups: {
     list: os.backups.list.handler(({ context, input }) => listBackups(context, input)),
     get: os.backups.get.handler(({ context, input }) => getBackup(context, input)),
-    verify: os.backups.verify.handler(notYet),
+    verify: os.backups.verify.handler(({ context, input, signal }) => verifyBackup(context, input, signal)),
   },
   events: os.events.handler(({ context, input, signal }) => streamEvents(context, input, signal)),
 });

@@ -2,7 +2,7 @@ import type { PlanStep } from "#chain/plan/model.ts";
 import type { VerifyItem } from "#contract/agent-operations.ts";
 import { activateCheckpoint, endBackup, lockVm, saveBackupDigest, saveSteps } from "#db/index.ts";
 import { recompute } from "../../observe/recompute.ts";
-import { Cancelled, NotOffered, StepFailed } from "../failure.ts";
+import { Cancelled, NotOffered, ofHostError, StepFailed } from "../failure.ts";
 import { callHost, type JobRun, record, recordSteps } from "../run.ts";
 import { filesOf, type RunningBackup } from "./backup-job.ts";
 import { undoBackup } from "./backup-undo.ts";
@@ -57,16 +57,16 @@ async function readBack(run: JobRun, made: RunningBackup, steps: PlanStep[]): Pr
       if (item.type !== "progress") read.push(item);
     return read;
   });
-  return disks.map(({ target }) => {
+  return disks.flatMap(({ target }) => {
     const item = items.find((one) => one.type === "disk" && one.target === target);
     if (item?.type !== "disk") throw new StepFailed(`The file of ${target} could not be read back.`);
     const bad = item.images.find((image) => !image.ok);
-    if (item.sha256 === null || bad)
-      throw new StepFailed(
-        `What was written of ${target} cannot be read back: ${item.error?.message ?? bad?.error ?? "the image is damaged"}`,
-        item.error?.hostMessage ?? null,
-      );
-    return { target, sha256: item.sha256, virtualSize: item.virtualSize };
+    const words = item.error?.message ?? bad?.error ?? "the image is damaged";
+    if (bad || item.error?.code === "unreadable")
+      throw new StepFailed(`What was written of ${target} cannot be read back: ${words}`, item.error?.hostMessage);
+    if (item.error?.retryable) throw ofHostError(item.error);
+    // No room for the temporary file, say: that speaks against the host and not against the backup.
+    return item.sha256 === null ? [] : [{ target, sha256: item.sha256, virtualSize: item.virtualSize }];
   });
 }
 
