@@ -12,6 +12,7 @@ export function FleetSkeleton() {
           key={row}
           className={`${ROW_GRID} min-h-11 border-b border-line px-3 last:border-b-0`}
         >
+          <Skeleton className="size-4" />
           <Skeleton className="h-4 w-40" />
           <Skeleton className="h-4 w-16" />
           <Skeleton className="h-4 w-14" />

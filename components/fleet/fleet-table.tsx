@@ -33,6 +33,10 @@ export function FleetTable(props: {
   onNeedMore: () => void;
   sort: Sort;
   onSort: (sort: Sort) => void;
+  selected: ReadonlySet<string>;
+  onToggle: (index: number, isRange: boolean) => void;
+  /** All rows that are loaded, or none. */
+  onToggleAll: () => void;
 }) {
   const { rows, hasMore, isLoadingMore, onNeedMore } = props;
   const body = useRef<HTMLDivElement>(null);
@@ -49,6 +53,7 @@ export function FleetTable(props: {
     scrollPaddingEnd: 16,
     initialRect: { width: 1280, height: 900 },
   });
+  const isAll = rows.length > 0 && rows.every((row) => props.selected.has(row.id));
   const items = virtual.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
 
@@ -78,6 +83,17 @@ export function FleetTable(props: {
   };
   useCommands([
     { id: "row-next", title: "Next row", group: "List", key: "j", hidden: true, run: () => move(1) },
+    {
+      id: "row-select",
+      title: "Select or leave out the row",
+      group: "List",
+      key: "x",
+      hidden: true,
+      run: () => {
+        const row = document.activeElement?.closest<HTMLElement>("[data-index]");
+        if (row && body.current?.contains(row)) props.onToggle(Number(row.dataset.index), false);
+      },
+    },
     { id: "row-previous", title: "Previous row", group: "List", key: "k", hidden: true, run: () => move(-1) },
   ]);
 
@@ -85,6 +101,20 @@ export function FleetTable(props: {
     <div role="table" aria-label="VMs" aria-rowcount={props.total + 1} className="rounded-lg border border-line">
       <div role="rowgroup" className="sticky top-12 z-10 rounded-t-lg border-b border-line bg-surface max-xl:sr-only">
         <div role="row" aria-rowindex={1} className={cx(ROW_GRID, "px-3 text-xs font-medium text-ink-3")}>
+          <div role="columnheader" className="-ml-1.5 flex">
+            <label className="grid size-7 cursor-pointer place-items-center rounded-sm hover:bg-hover">
+              <input
+                ref={(box) => {
+                  if (box) box.indeterminate = props.selected.size > 0 && !isAll;
+                }}
+                type="checkbox"
+                aria-label={`Select all ${rows.length} shown`}
+                className="size-4 accent-[var(--ink)]"
+                checked={isAll}
+                onChange={props.onToggleAll}
+              />
+            </label>
+          </div>
           {COLUMNS.map((column) => (
             <ColumnHead key={column.title} {...column} sort={props.sort} onSort={props.onSort} />
           ))}
@@ -101,14 +131,21 @@ export function FleetTable(props: {
               data-index={item.index}
               role="row"
               aria-rowindex={item.index + 2}
+              aria-selected={props.selected.has(row.id)}
               className={cx(
                 ROW_GRID,
                 "absolute inset-x-0 top-0 min-h-11 border-b border-line px-3 hover:bg-hover has-[[data-row-link]:focus-visible]:bg-selected",
                 item.index === rows.length - 1 && "border-b-0",
+                props.selected.has(row.id) && "bg-selected",
               )}
               style={{ transform: `translateY(${item.start - virtual.options.scrollMargin}px)` }}
             >
-              <VmRowView row={row} />
+              <VmRowView
+                row={row}
+                index={item.index}
+                isSelected={props.selected.has(row.id)}
+                onToggle={props.onToggle}
+              />
             </div>
           );
         })}

@@ -14,6 +14,8 @@ import { PageHead } from "#components/patterns/page-head.tsx";
 import { SimulatedBanner } from "#components/patterns/simulated-banner.tsx";
 import { ErrorPanel, Notice } from "#components/patterns/state-panel.tsx";
 import { Button } from "#components/ui/button.tsx";
+import { cx } from "#components/ui/cx.ts";
+import { loadLater } from "#components/ui/load-later.tsx";
 import { CountCards } from "./count-cards.tsx";
 import { FleetEmpty } from "./fleet-empty.tsx";
 import { FleetFilters } from "./fleet-filters.tsx";
@@ -21,6 +23,13 @@ import { FleetSkeleton } from "./fleet-skeleton.tsx";
 import { FleetTable } from "./fleet-table.tsx";
 import { HostTrouble } from "./host-trouble.tsx";
 import { useFleetEvents } from "./use-fleet-events.ts";
+import { useSelection } from "./use-selection.ts";
+
+// Nobody needs it to read the list.
+const BulkBar = loadLater(
+  () => import("./bulk-bar.tsx").then((m) => m.BulkBar),
+  () => null,
+);
 
 /** The fleet: counts that filter, filters, one row a VM. Everything chosen stands in the address. */
 export function FleetView() {
@@ -43,11 +52,12 @@ export function FleetView() {
     },
   ]);
 
+  const { selected, toggle, toggleAll, clear } = useSelection(rows);
   const total = counts.data?.total ?? list.data?.pages[0]?.total ?? null;
   return (
     <>
       {rows.some((row) => row.simulated) && <SimulatedBanner />}
-      <div className="mx-auto max-w-[100rem] px-3 py-4 sm:px-4">
+      <div className={cx("mx-auto max-w-[100rem] px-3 py-4 sm:px-4", selected.size > 0 && "pb-36 sm:pb-24")}>
         <PageHead title="VMs" detail={total === null ? null : formatCount(total)} />
         <div className="mt-3 space-y-3">
           <HostTrouble hosts={hosts.data?.items ?? []} />
@@ -94,6 +104,9 @@ export function FleetView() {
               onNeedMore={() => void list.fetchNextPage()}
               sort={state.sort}
               onSort={(sort) => setState({ sort, cursor: null })}
+              selected={selected}
+              onToggle={toggle}
+              onToggleAll={toggleAll}
             />
           )}
         </div>
@@ -101,6 +114,7 @@ export function FleetView() {
           <p className="py-4 text-center text-xs text-ink-3">{plural(rows.length, "VM")} shown. That is all of them.</p>
         )}
       </div>
+      {selected.size > 0 && <BulkBar ids={[...selected]} shown={rows.length} onAll={toggleAll} onClear={clear} />}
     </>
   );
 }

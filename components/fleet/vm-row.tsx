@@ -3,6 +3,7 @@ import Link from "next/link";
 import { memo } from "react";
 import { POWER_LABELS } from "#chain/words.ts";
 import { formatBytes, plural } from "#client/format.ts";
+import { intentLabel } from "#client/work-words.ts";
 import { AxisBadge, isPast } from "#components/patterns/axis-badge.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { KindChip } from "#components/patterns/severity-mark.tsx";
@@ -11,17 +12,35 @@ import type { VmRow } from "#contract/engine.ts";
 
 /** Columns of a wide list; below that width a row becomes a small card. */
 export const ROW_GRID =
-  "flex flex-wrap items-center gap-x-3 gap-y-1.5 py-2.5 xl:grid xl:grid-cols-[minmax(9rem,1.3fr)_minmax(6rem,0.8fr)_5.5rem_7rem_7.5rem_10rem_minmax(14rem,2.4fr)_3rem_2.75rem_minmax(8.5rem,0.9fr)] xl:gap-y-0 xl:py-0";
+  "flex flex-wrap items-center gap-x-3 gap-y-1.5 py-2.5 xl:grid xl:grid-cols-[1.75rem_minmax(9rem,1.3fr)_minmax(6rem,0.8fr)_5.5rem_7rem_7.5rem_10rem_minmax(14rem,2.4fr)_3rem_2.75rem_minmax(8.5rem,0.9fr)] xl:gap-y-0 xl:py-0";
 const CHIPS = 2;
 
 const LAST_BACKUP = { full: "Full", incremental: "Incremental", mixed: "Mixed" } as const;
 
 /** One VM. The name is the link; the whole row leads there for the pointer. */
-export const VmRowView = memo(function VmRowView({ row }: { row: VmRow }) {
+export const VmRowView = memo(function VmRowView(props: {
+  row: VmRow;
+  index: number;
+  isSelected: boolean;
+  /** `isRange`: from the one toggled before up to this one. */
+  onToggle: (index: number, isRange: boolean) => void;
+}) {
+  const { row, index } = props;
   const past = isPast(row.axes.freshness) || row.error !== null;
   return (
     <>
-      <div role="cell" className="flex min-w-0 basis-full items-center gap-2 xl:basis-auto">
+      <div role="cell" className="relative z-[1] -ml-1.5 flex shrink-0">
+        <label className="grid size-7 cursor-pointer place-items-center rounded-sm hover:bg-hover">
+          <input
+            type="checkbox"
+            aria-label={`Select ${row.name}`}
+            className="size-4 accent-[var(--ink)]"
+            checked={props.isSelected}
+            onChange={(event) => props.onToggle(index, (event.nativeEvent as MouseEvent).shiftKey === true)}
+          />
+        </label>
+      </div>
+      <div role="cell" className="flex min-w-0 basis-[calc(100%-2.75rem)] items-center gap-2 xl:basis-auto">
         <Link
           href={`/vms/${row.id}`}
           prefetch={false}
@@ -31,9 +50,13 @@ export const VmRowView = memo(function VmRowView({ row }: { row: VmRow }) {
           {row.name}
         </Link>
         {row.job && (
-          <span className="inline-flex items-center gap-1 text-xs text-info">
-            <LoaderCircle size={13} aria-hidden className="animate-turn" /> {row.job.kind}
-          </span>
+          <Link
+            href={`/jobs/${row.job.id}`}
+            prefetch={false}
+            className="relative z-[1] inline-flex min-h-6 items-center gap-1 text-xs whitespace-nowrap text-info hover:underline"
+          >
+            <LoaderCircle size={13} aria-hidden className="animate-turn" /> {intentLabel(row.job.kind)}
+          </Link>
         )}
       </div>
       <div role="cell" className="min-w-0 truncate text-ink-2">

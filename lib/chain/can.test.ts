@@ -77,6 +77,18 @@ describe("can", () => {
     expect(codes(can.canRedefine(broken))).toContain("nothing-to-do");
   });
 
+  test("several VMs at once are bounded, and none is not some", () => {
+    const bulk = { role: "support", needs: "support", count: 100 } as const;
+    expect(can.canBulk(bulk)).toEqual({ ok: true });
+    expect(codes(can.canBulk({ ...bulk, count: 101 }))).toEqual(["too-many"]);
+    expect(codes(can.canBulk({ ...bulk, role: "viewer", count: 0 }))).toEqual(["role", "nothing-to-do"]);
+  });
+
+  test("without a recorded checkpoint there is nothing to prune", () => {
+    expect(can.canPrune(ready, 1)).toEqual({ ok: true });
+    expect(codes(can.canPrune({ ...ready, role: "viewer" }, 0))).toEqual(["role", "nothing-to-do"]);
+  });
+
   test("roles contain each other in order", () => {
     const roles = ["viewer", "support", "operator", "admin"] as const;
     for (const [at, role] of roles.entries()) {

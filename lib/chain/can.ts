@@ -1,4 +1,5 @@
 /** What somebody may do now, and if not, why not. Buttons, palette, API and tests all ask here. */
+import { LIMITS } from "./limits.ts";
 import type { Finding, Observed, ObserveError, Power } from "./model.ts";
 
 export type ActorRole = "viewer" | "support" | "operator" | "admin";
@@ -18,6 +19,7 @@ export type ReasonCode =
   | "plan-not-ready"
   | "loss-not-ticked"
   | "not-typed"
+  | "too-many"
   | "job-ended"
   | "backup-not-finished";
 /** `text` is one sentence for the person who may not. */
@@ -120,6 +122,16 @@ export function canConfirmPlan(
     ...(plan.confirm !== null && given.typed !== plan.confirm
       ? [reason("not-typed", `Type “${plan.confirm}” to confirm.`)]
       : []),
+  ]);
+}
+
+/** Do something to several VMs at once. What stands against it for one of them, that one's own part says. */
+export function canBulk(bulk: { role: ActorRole; needs: ActorRole; count: number }): Eligibility {
+  const { count } = bulk;
+  return eligibility([
+    ...role(bulk.role, bulk.needs),
+    ...(count === 0 ? [reason("nothing-to-do", "No VM is selected.")] : []),
+    ...(count > LIMITS.bulkVms ? [reason("too-many", `At most ${LIMITS.bulkVms} VMs at once.`)] : []),
   ]);
 }
 

@@ -12,6 +12,8 @@ export const LIMITS = {
   bodyBytes: 8 * 1024 * 1024,
   pageSize: 200,
   searchLength: 200,
+  /** VMs in one plan group. */
+  bulkVms: 100,
 } as const;
 
 /** Characters that libvirt and QEMU both take in a checkpoint's name; no leading dot. */

@@ -144,6 +144,16 @@ export function engineQueries(api: EngineApi) {
         queryFn: ({ signal }) => api.planGroups.get({ groupId }, { signal }),
         staleTime: 10_000,
       }),
+    /** The jobs that a plan over several VMs started; they are among the newest. */
+    groupJobs: (groupId: string) =>
+      queryOptions({
+        queryKey: ["group-jobs", groupId],
+        queryFn: async ({ signal }) => {
+          const { items } = await api.jobs.list({ limit: 200 }, { signal });
+          return items.filter((job) => job.groupId === groupId);
+        },
+        staleTime: 2_000,
+      }),
     backupHistory: (vmId: string) =>
       infiniteQueryOptions({
         queryKey: ["vm", vmId, "backup-history"],

@@ -267,7 +267,7 @@ export const planGroupSchema = z.object({
   ),
 });
 export type PlanGroup = z.infer<typeof planGroupSchema>;
-export const BULK_VMS = 100;
+export const BULK_VMS = LIMITS.bulkVms;
 
 export const planRoutes = {
   create: oc

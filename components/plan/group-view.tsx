@@ -1,0 +1,141 @@
+"use client";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { ClockAlert } from "lucide-react";
+import { useEffect, useState } from "react";
+import { useApi } from "#client/api.ts";
+import { plural } from "#client/format.ts";
+import { useLiveEvent } from "#client/live.tsx";
+import { useNow } from "#client/now.ts";
+import { engineQueries, hasAnswer } from "#client/queries.ts";
+import { INTENT_WORDS } from "#client/work-words.ts";
+import { Moment } from "#components/patterns/moment.tsx";
+import { ErrorPanel, Notice } from "#components/patterns/state-panel.tsx";
+import { Breadcrumb } from "#components/ui/breadcrumb.tsx";
+import type { PlanGroup } from "#contract/engine.ts";
+import { GroupConfirm } from "./group-confirm.tsx";
+import { GroupPart } from "./group-part.tsx";
+import { PlanSkeleton } from "./plan-skeleton.tsx";
+
+/** One plan over several VMs: a part for each, with what would happen there or why nothing can. */
+export function GroupView({ groupId }: { groupId: string }) {
+  const group = useQuery(engineQueries(useApi()).planGroup(groupId));
+  if (group.isPending) return <PlanSkeleton />;
+  if (!group.data) {
+    return (
+      <div className="px-4">
+        <ErrorPanel what="This plan cannot be shown" error={group.error} onRetry={() => group.refetch()} />
+      </div>
+    );
+  }
+  return <GroupScreen group={group.data} />;
+}
+
+function GroupScreen({ group }: { group: PlanGroup }) {
+  const api = useApi();
+  const queries = engineQueries(api);
+  const queryClient = useQueryClient();
+  const now = useNow();
+  const [ticked, setTicked] = useState<ReadonlySet<string>>(new Set());
+  const [idempotencyKey] = useState(() => crypto.randomUUID());
+  const jobs = useQuery({ ...queries.groupJobs(group.id), enabled: group.parts.some((part) => part.plan?.jobId) });
+  useLiveEvent((event) => {
+    if (event.type !== "job" || !group.parts.some(({ vmId }) => vmId === event.vmId)) return;
+    for (const queryKey of [
+      ["plan-group", group.id],
+      ["group-jobs", group.id],
+    ])
+      void queryClient.invalidateQueries({ queryKey, predicate: hasAnswer });
+  });
+  const apply = useMutation({
+    mutationFn: ({ confirm, reason }: { confirm: string; reason: string }) =>
+      api.planGroups.apply(
+        {
+          groupId: group.id,
+          confirm,
+          acknowledged: [...new Set(group.parts.flatMap((part) => part.plan?.losses.map(({ id }) => id) ?? []))],
+          ...(reason === "" ? {} : { reason }),
+        },
+        { context: { idempotencyKey } },
+      ),
+    onSettled: () => {
+      void queryClient.invalidateQueries({ queryKey: ["plan-group", group.id] });
+      void queryClient.invalidateQueries({ queryKey: ["group-jobs", group.id] });
+    },
+  });
+  const runnable = group.parts.filter((part) => part.plan?.state === "ready");
+  const started = group.parts.filter((part) => part.plan?.jobId);
+  const refused = group.parts.filter((part) => part.plan === null);
+  const hasExpired = runnable.length > 0 && now !== null && now >= Date.parse(group.expiresAt);
+  const title = `${INTENT_WORDS[group.intent].label} ${plural(group.parts.length, "VM")}`;
+  useEffect(() => {
+    document.title = `${title} · Plan · Driftline`;
+  }, [title]);
+  const refusals = new Map(apply.data?.parts.map((part) => [part.vmId, part.refusal]));
+  return (
+    <div className="mx-auto max-w-6xl space-y-4 px-3 py-3 sm:px-4">
+      <div className="space-y-2">
+        <Breadcrumb parts={[{ href: "/vms", text: "VMs" }, { text: "Plan over several VMs" }]} />
+        <div className="flex flex-wrap items-center gap-x-4 gap-y-1.5">
+          <h1 className="text-xl font-semibold tracking-tight">{title}</h1>
+          <span className="text-ink-2">
+            made <Moment at={group.createdAt} /> by {group.createdBy}
+          </span>
+          {runnable.length > 0 && !hasExpired && (
+            <span className="text-ink-2">
+              expires <Moment at={group.expiresAt} />
+            </span>
+          )}
+        </div>
+        <p className="text-ink-2">
+          {[
+            `${runnable.length} can run`,
+            started.length > 0 ? `${started.length} applied` : null,
+            refused.length > 0 ? `${refused.length} cannot` : null,
+          ]
+            .filter((text) => text !== null)
+            .join(", ")}
+          . Each VM runs on its own: one that fails does not stop the others.
+        </p>
+      </div>
+      {hasExpired && (
+        <Notice icon={<ClockAlert size={16} aria-hidden />}>
+          <p className="font-medium">This plan has expired.</p>
+          <p className="text-ink-2">
+            Nothing more of it can be applied. Select the VMs again to see what would happen now.
+          </p>
+        </Notice>
+      )}
+      <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
+        {runnable.length > 0 && !hasExpired && (
+          <div className="lg:sticky lg:top-16 lg:col-start-2 lg:row-start-1">
+            <GroupConfirm
+              group={group}
+              count={runnable.length}
+              openLosses={runnable.filter((part) => part.plan?.losses.length && !ticked.has(part.vmId)).length}
+              isPending={apply.isPending}
+              error={apply.error}
+              onApply={(confirm, reason) => apply.mutate({ confirm, reason })}
+            />
+          </div>
+        )}
+        <ul
+          aria-label="Parts"
+          className="min-w-0 divide-y divide-line rounded-lg border border-line lg:col-start-1 lg:row-start-1 only:lg:col-span-2"
+        >
+          {group.parts.map((part) => (
+            <GroupPart
+              key={part.vmId}
+              part={part}
+              refusal={refusals.get(part.vmId) ?? null}
+              job={jobs.data?.find((job) => job.id === part.plan?.jobId) ?? null}
+              isTicked={ticked.has(part.vmId)}
+              onTick={(isOn) =>
+                setTicked((old) => new Set(isOn ? [...old, part.vmId] : [...old].filter((id) => id !== part.vmId)))
+              }
+            />
+          ))}
+        </ul>
+      </div>
+    </div>
+  );
+}
