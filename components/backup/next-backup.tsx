@@ -1,28 +1,28 @@
 "use client";
-import { CircleQuestionMark, Database, OctagonX, Zap } from "lucide-react";
+import Link from "next/link";
 import type { DiskVerdict, VerdictWord } from "#chain/model.ts";
+import type { BackupMode } from "#chain/plan/model.ts";
 import { VERDICT_LABELS, verdictReasonWords } from "#chain/words.ts";
 import { formatBytes } from "#client/format.ts";
-import { VERDICT_TONES } from "#client/words.ts";
-import { TONE_TEXT } from "#components/patterns/axis-badge.tsx";
+import { Refusal } from "#components/patterns/refusal.tsx";
+import { VerdictMark } from "#components/patterns/verdict-mark.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { cx } from "#components/ui/cx.ts";
-
-const SHAPES: Record<VerdictWord, typeof Zap> = {
-  incremental: Zap,
-  full: Database,
-  blocked: OctagonX,
-  unknown: CircleQuestionMark,
-};
 
 /** What the next run costs on each disk: verdict, base, estimate, reason. `past`: computed from an old observation. */
 export function NextBackupCard(props: {
   verdicts: (DiskVerdict & { lastKnown: VerdictWord | null })[];
   past: boolean;
+  vmId: string;
   noBackup: string | null;
   noFullBackup: string | null;
+  /** What is being started now. */
+  starting: BackupMode | null;
+  /** Why the last attempt to start one did not work, or null. */
+  failure: unknown;
+  onBackUp: (mode: BackupMode) => void;
 }) {
-  const { verdicts, past } = props;
+  const { verdicts, past, starting } = props;
   return (
     <section aria-labelledby="next-title" className="rounded-lg border border-line">
       <h2 id="next-title" className="border-b border-line px-4 py-2.5 font-semibold">
@@ -35,7 +35,6 @@ export function NextBackupCard(props: {
           {verdicts.map((verdict) => {
             const shown: VerdictWord = past ? "unknown" : verdict.verdict;
             const last = verdict.lastKnown ?? (past && verdict.verdict !== "unknown" ? verdict.verdict : null);
-            const Shape = SHAPES[shown];
             return (
               <li
                 key={verdict.disk}
@@ -45,9 +44,7 @@ export function NextBackupCard(props: {
               >
                 <div className="flex flex-wrap items-center gap-x-3">
                   <span className="w-10 font-mono font-medium">{verdict.disk}</span>
-                  <span className={cx("inline-flex items-center gap-1.5 font-medium", TONE_TEXT[VERDICT_TONES[shown]])}>
-                    <Shape size={15} aria-hidden /> {VERDICT_LABELS[shown].label}
-                  </span>
+                  <VerdictMark verdict={shown} />
                   {last && <span className="text-xs text-ink-2">was {VERDICT_LABELS[last].label.toLowerCase()}</span>}
                   <span className="ml-auto text-right text-ink-2">
                     {verdict.estimatedBytes === null
@@ -73,13 +70,38 @@ export function NextBackupCard(props: {
         </ul>
       )}
       <div className="flex flex-wrap gap-2 px-4 py-3">
-        <Button size="sm" unavailable={props.noBackup}>
-          Back up now
+        <Button
+          size="sm"
+          unavailable={props.noBackup}
+          disabled={starting !== null}
+          data-hint="Each disk as its verdict allows"
+          onClick={() => props.onBackUp("auto")}
+        >
+          {starting === "auto" ? "Starting…" : "Back up now"}
         </Button>
-        <Button size="sm" unavailable={props.noFullBackup}>
-          Full backup now
+        <Button
+          size="sm"
+          unavailable={props.noFullBackup}
+          disabled={starting !== null}
+          data-hint="Every disk, whole"
+          onClick={() => props.onBackUp("full")}
+        >
+          {starting === "full" ? "Starting…" : "Full backup now"}
         </Button>
-        {props.noFullBackup && <p className="basis-full text-xs text-ink-3">{props.noFullBackup}</p>}
+        <Link
+          href={`/vms/${props.vmId}/backups`}
+          className="ml-auto inline-flex min-h-7 items-center underline underline-offset-2"
+        >
+          All backups
+        </Link>
+        {(props.noBackup ?? props.noFullBackup) && (
+          <p className="basis-full text-xs text-ink-3">{props.noFullBackup ?? `Back up now: ${props.noBackup}`}</p>
+        )}
+        {props.failure !== null && (
+          <div className="basis-full">
+            <Refusal what="No backup was started" error={props.failure} />
+          </div>
+        )}
       </div>
     </section>
   );

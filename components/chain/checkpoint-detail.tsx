@@ -1,5 +1,6 @@
 "use client";
-import { Copy, X } from "lucide-react";
+import { Copy, Scissors, X } from "lucide-react";
+import Link from "next/link";
 import { formatBytes } from "#client/format.ts";
 import { CELL_WORDS } from "#client/words.ts";
 import { CellSign } from "#components/patterns/cell-sign.tsx";
@@ -22,6 +23,8 @@ type Props = {
   onCopy: () => void;
   onClose: () => void;
   onExtents: (disk: string) => void;
+  noPrune: string | null;
+  onPrune: () => void;
 };
 
 /** The selected checkpoint as each witness tells it, side by side. */
@@ -59,8 +62,15 @@ export function CheckpointDetail(props: Props) {
           ) : (
             "A bitmap that no checkpoint claims."
           )}
-          {backup &&
-            `, ${backup.word.toLowerCase()} backup${backup.bytes === null ? "" : ` of ${formatBytes(backup.bytes)}`}`}
+          {backup && (
+            <>
+              ,{" "}
+              <Link href={`/vms/${chain.vm.id}/backups#${backup.id}`} className="underline underline-offset-2">
+                {backup.word.toLowerCase()} backup
+              </Link>
+              {backup.bytes !== null && ` of ${formatBytes(backup.bytes)}`}
+            </>
+          )}
         </p>
         {node && (
           <table className="w-full table-fixed text-left">
@@ -113,9 +123,16 @@ export function CheckpointDetail(props: Props) {
             </li>
           ))}
         </ul>
-        <Button size="sm" look="quiet" className="-ml-2" onClick={props.onCopy}>
-          <Copy size={14} aria-hidden /> Copy as text
-        </Button>
+        <div className="flex flex-wrap gap-x-2">
+          <Button size="sm" look="quiet" className="-ml-2" onClick={props.onCopy}>
+            <Copy size={14} aria-hidden /> Copy as text
+          </Button>
+          {record && (
+            <Button size="sm" look="quiet" unavailable={props.noPrune} onClick={props.onPrune}>
+              <Scissors size={14} aria-hidden /> Prune up to here…
+            </Button>
+          )}
+        </div>
       </div>
     </section>
   );

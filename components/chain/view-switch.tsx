@@ -1,6 +1,7 @@
 "use client";
-import { Grid3x3, ListTree, ScanLine, Waypoints } from "lucide-react";
+import { Grid3x3, ListTree, ScanLine, Scissors, Waypoints } from "lucide-react";
 import type { ChainViewName, Overlay } from "#client/url-state.ts";
+import { Button } from "#components/ui/button.tsx";
 import { Segmented } from "#components/ui/segmented.tsx";
 
 const ICON = { size: 14, "aria-hidden": true } as const;
@@ -49,6 +50,8 @@ export function ViewSwitch(props: {
   overlay: Overlay;
   onView: (view: ChainViewName) => void;
   onOverlay: (overlay: Overlay) => void;
+  noPrune: string | null;
+  onPrune: () => void;
 }) {
   return (
     <div className="flex flex-wrap items-center gap-2">
@@ -56,6 +59,9 @@ export function ViewSwitch(props: {
       {(props.view === "map" || props.view === "list") && (
         <Segmented label="Overlay" value={props.overlay} options={OVERLAY_OPTIONS} onChange={props.onOverlay} />
       )}
+      <Button look="quiet" className="ml-auto" unavailable={props.noPrune} onClick={props.onPrune}>
+        <Scissors size={14} aria-hidden /> Prune…
+      </Button>
     </div>
   );
 }

@@ -1,12 +1,14 @@
 "use client";
-import { Copy, Eye, LoaderCircle, ShieldCheck } from "lucide-react";
+import { Archive, Copy, Eye, LoaderCircle, ShieldCheck } from "lucide-react";
 import Link from "next/link";
 import type { ReactNode } from "react";
 import { POWER_LABELS } from "#chain/words.ts";
 import { plural } from "#client/format.ts";
+import { intentLabel } from "#client/work-words.ts";
 import { AxisBadge, isPast } from "#components/patterns/axis-badge.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
-import { Button, IconButton } from "#components/ui/button.tsx";
+import { Breadcrumb } from "#components/ui/breadcrumb.tsx";
+import { Button, buttonLook, IconButton } from "#components/ui/button.tsx";
 import { cx } from "#components/ui/cx.ts";
 import type { Chain, Vm } from "#contract/engine.ts";
 
@@ -30,34 +32,34 @@ export function VmHeader(props: Props) {
   const past = isPast(chain.freshness) || chain.host.status === "failed";
   return (
     <div className="space-y-2.5">
-      <nav aria-label="Breadcrumb" className="text-xs text-ink-3">
-        <Link href="/vms" className="inline-flex min-h-6 items-center hover:text-ink hover:underline">
-          VMs
-        </Link>
-        <span aria-hidden> / </span>
-        {chain.vm.hostId ? (
-          <Link
-            href={`/vms?host=${chain.vm.hostId}`}
-            className="inline-flex min-h-6 items-center hover:text-ink hover:underline"
-          >
-            {chain.vm.hostName}
-          </Link>
-        ) : (
-          "no host"
-        )}
-      </nav>
+      <Breadcrumb
+        parts={[
+          { href: "/vms", text: "VMs" },
+          chain.vm.hostId
+            ? { href: `/vms?host=${chain.vm.hostId}`, text: chain.vm.hostName ?? chain.vm.hostId }
+            : { text: "no host" },
+        ]}
+      />
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
         <h1 className="min-w-0 text-xl font-semibold tracking-tight break-words">{chain.vm.name}</h1>
         <IconButton label={`Copy the id ${chain.vm.id}`} onClick={props.onCopyId}>
           <Copy size={14} aria-hidden />
         </IconButton>
         {vm?.job && (
-          <span className="inline-flex items-center gap-1.5 text-info">
-            <LoaderCircle size={14} aria-hidden className="animate-turn" /> {vm.job.kind} since{" "}
-            <Moment at={vm.job.startedAt} />
-          </span>
+          <Link
+            href={`/jobs/${vm.job.id}`}
+            className="inline-flex min-h-7 items-center gap-1.5 text-info underline underline-offset-2"
+          >
+            <LoaderCircle size={14} aria-hidden className="animate-turn" />
+            <span>
+              {intentLabel(vm.job.kind)} since <Moment at={vm.job.startedAt} />
+            </span>
+          </Link>
         )}
         <div className="ml-auto flex flex-wrap gap-2">
+          <Link href={`/vms/${chain.vm.id}/backups`} className={buttonLook()}>
+            <Archive size={14} aria-hidden /> Backups
+          </Link>
           <Button onClick={props.onValidate} disabled={props.isValidating} unavailable={props.noValidate}>
             <ShieldCheck size={14} aria-hidden /> {props.isValidating ? "Validating…" : "Validate"}
           </Button>

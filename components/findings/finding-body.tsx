@@ -1,7 +1,11 @@
 "use client";
 import { Copy, LocateFixed } from "lucide-react";
+import type { Remedy } from "#chain/model.ts";
 import { REMEDY_LABELS } from "#chain/words.ts";
+import { planRequestOf } from "#client/remedies.ts";
+import type { Planning } from "#client/use-make-plan.ts";
 import { Moment } from "#components/patterns/moment.tsx";
+import { Refusal } from "#components/patterns/refusal.tsx";
 import { SeverityMark } from "#components/patterns/severity-mark.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { cx } from "#components/ui/cx.ts";
@@ -11,12 +15,11 @@ type Props = {
   finding: ChainFinding;
   onLocate: (() => void) | null;
   onCopy: () => void;
-  /** Why a plan cannot be made from here. */
-  noPlan: string | null;
+  planning: Planning;
 };
 
 /** What each witness says, how it likely came, what it costs, what would put it right. Loaded with the first look. */
-export function FindingBody({ finding, onLocate, onCopy, noPlan }: Props) {
+export function FindingBody({ finding, onLocate, onCopy, planning }: Props) {
   return (
     <>
       <p className="flex flex-wrap items-center gap-x-2 text-xs text-ink-3">
@@ -46,15 +49,12 @@ export function FindingBody({ finding, onLocate, onCopy, noPlan }: Props) {
           <h4 className="mb-1 text-xs font-medium text-ink-3">What would put it right</h4>
           <ul className="space-y-1.5">
             {finding.remedies.map((remedy) => (
-              <li key={remedy} className="flex flex-wrap items-center gap-x-2 gap-y-1">
-                <Button size="sm" unavailable={noPlan}>
-                  {REMEDY_LABELS[remedy].label}
-                </Button>
-                <span className="min-w-0 flex-1 basis-40 text-ink-2">{REMEDY_LABELS[remedy].hint}</span>
-              </li>
+              <RemedyRow key={remedy} remedy={remedy} finding={finding} planning={planning} />
             ))}
           </ul>
-          {noPlan && <p className="mt-1.5 text-xs text-ink-3">{noPlan}</p>}
+          <p className="mt-1.5 text-xs text-ink-3">
+            {planning.noPlan ?? "Each shows a plan first; nothing happens before it is applied."}
+          </p>
         </div>
       )}
       <div className="flex flex-wrap gap-2">
@@ -68,6 +68,30 @@ export function FindingBody({ finding, onLocate, onCopy, noPlan }: Props) {
         )}
       </div>
     </>
+  );
+}
+
+function RemedyRow(props: { remedy: Remedy; finding: ChainFinding; planning: Planning }) {
+  const { remedy, finding, planning } = props;
+  const request = planRequestOf(remedy, finding);
+  const refusal = request && planning.refusalOf(request);
+  return (
+    <li className="flex flex-wrap items-center gap-x-2 gap-y-1">
+      {request && (
+        <Button size="sm" unavailable={planning.noPlan} onClick={() => planning.plan(request)}>
+          {planning.isPlanning(request) ? "Planning…" : REMEDY_LABELS[remedy].label}
+        </Button>
+      )}
+      <span className="min-w-0 flex-1 basis-40 text-ink-2">
+        {!request && <span className="font-medium text-ink">{REMEDY_LABELS[remedy].label}. </span>}
+        {REMEDY_LABELS[remedy].hint}
+      </span>
+      {refusal !== null && refusal !== undefined && (
+        <div className="basis-full">
+          <Refusal what="There is no plan" error={refusal} />
+        </div>
+      )}
+    </li>
   );
 }
 

@@ -2,6 +2,7 @@
 import { ChevronDown } from "lucide-react";
 import { useId } from "react";
 import { KIND_TITLES } from "#chain/words.ts";
+import type { Planning } from "#client/use-make-plan.ts";
 import { SeverityMark } from "#components/patterns/severity-mark.tsx";
 import { cx } from "#components/ui/cx.ts";
 import { loadLater } from "#components/ui/load-later.tsx";
@@ -19,8 +20,7 @@ type FindingProps = {
   onToggle: () => void;
   onLocate: (() => void) | null;
   onCopy: () => void;
-  /** Why a plan cannot be made from here. */
-  noPlan: string | null;
+  planning: Planning;
 };
 
 /** One finding: what each witness says, since when, how it came, what it costs, what would put it right. */

@@ -3,8 +3,11 @@ import { CircleCheck, CircleQuestionMark } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { SEVERITIES } from "#chain/model.ts";
 import { formatCount } from "#client/format.ts";
+import type { Planning } from "#client/use-make-plan.ts";
+import { Refusal } from "#components/patterns/refusal.tsx";
 import { Button } from "#components/ui/button.tsx";
 import type { ChainFinding } from "#contract/engine.ts";
+import type { PlanRequestInput } from "#contract/engine-plans.ts";
 import { FindingCard } from "./finding-card.tsx";
 
 /** Findings are cards with a lot of text: more than this at once helps nobody, the rest comes on request. */
@@ -16,10 +19,13 @@ type Props = {
   onOpen: (finding: ChainFinding | null) => void;
   onLocate: (finding: ChainFinding) => void;
   onCopy: (finding: ChainFinding) => void;
-  noPlan: string | null;
+  planning: Planning;
   /** Set when nothing found does not mean that nothing is wrong. */
   cannotTell: string | null;
 };
+
+/** Every finding that offers it. */
+const HEAL_ALL: PlanRequestInput = { intent: "heal", params: { mode: "salvage" } };
 
 /** Worst first; within a severity what is not acknowledged comes first. */
 export function sortFindings(findings: readonly ChainFinding[]): ChainFinding[] {
@@ -29,7 +35,8 @@ export function sortFindings(findings: readonly ChainFinding[]): ChainFinding[] 
 
 /** `findings` in the order of `sortFindings`. */
 export function FindingsPanel(props: Props) {
-  const { findings, open, cannotTell } = props;
+  const { findings, open, cannotTell, planning } = props;
+  const canHealSeveral = findings.filter((finding) => finding.remedies.includes("heal")).length > 1;
   const [shown, setShown] = useState(AT_ONCE);
   const box = useRef<HTMLDivElement>(null);
   const openAt = findings.findIndex((finding) => finding.id === open);
@@ -40,9 +47,26 @@ export function FindingsPanel(props: Props) {
   }, [open, openAt, shown]);
   return (
     <section aria-labelledby="findings-title" className="rounded-lg border border-line">
-      <h2 id="findings-title" className="flex items-baseline gap-2 border-b border-line px-4 py-2.5 font-semibold">
-        Findings <span className="font-normal text-ink-3">{formatCount(findings.length)}</span>
-      </h2>
+      <div className="flex min-h-10 items-center gap-2 border-b border-line pr-2 pl-4">
+        <h2 id="findings-title" className="flex-1 font-semibold">
+          Findings <span className="font-normal text-ink-3">{formatCount(findings.length)}</span>
+        </h2>
+        {canHealSeveral && (
+          <Button
+            size="sm"
+            unavailable={planning.noPlan}
+            data-hint="One plan for every finding that offers it"
+            onClick={() => planning.plan(HEAL_ALL)}
+          >
+            {planning.isPlanning(HEAL_ALL) ? "Planning…" : "Heal all…"}
+          </Button>
+        )}
+      </div>
+      {planning.refusalOf(HEAL_ALL) !== null && (
+        <div className="border-b border-line p-2">
+          <Refusal what="There is no plan" error={planning.refusalOf(HEAL_ALL)} />
+        </div>
+      )}
       {findings.length === 0 && !cannotTell && (
         <p className="flex gap-2 px-4 py-4 text-ink-2">
           <CircleCheck size={16} aria-hidden className="mt-0.5 shrink-0 text-ok" />
@@ -64,7 +88,7 @@ export function FindingsPanel(props: Props) {
             onToggle={() => props.onOpen(finding.id === open ? null : finding)}
             onLocate={finding.subject.checkpointId || finding.subject.bitmap ? () => props.onLocate(finding) : null}
             onCopy={() => props.onCopy(finding)}
-            noPlan={props.noPlan}
+            planning={props.planning}
           />
         ))}
       </div>

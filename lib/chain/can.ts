@@ -94,6 +94,15 @@ export function canHeal(vm: VmSituation): Eligibility {
   return remedy(vm, "heal", "Nothing that was read needs healing.");
 }
 
+/** Plan which old checkpoints go. `recorded`: how many there are. */
+export function canPrune(vm: VmSituation, recorded: number): Eligibility {
+  const prepared = canPreparePlan(vm);
+  const reasons = prepared.ok ? [] : prepared.reasons;
+  return eligibility(
+    recorded > 0 ? reasons : [...reasons, reason("nothing-to-do", "No checkpoint is recorded that could go.")],
+  );
+}
+
 /** As the plan is at this moment: one that was ready when it was read may have expired since. */
 export type PlanToConfirm = {
   state: "ready" | "applied" | "expired" | "out-of-date";

@@ -5,6 +5,8 @@ import { type ActorRole, hasRole } from "#chain/can.ts";
 import type { BackupMode } from "#chain/plan/model.ts";
 import type { PlanRequestInput } from "#contract/engine-plans.ts";
 import { useApi } from "./api.ts";
+import { notify } from "./notify.ts";
+import { toProblemView } from "./problem.ts";
 import { engineQueries } from "./queries.ts";
 
 /** Asks for a plan and goes to its page. Nothing happens to the VM. `variables` is what is being asked for. */
@@ -18,7 +20,34 @@ export function useMakePlan(vmId: string) {
       queryClient.setQueryData(engineQueries(api).plan(plan.id).queryKey, plan);
       router.push(`/plans/${plan.id}`);
     },
+    // Beside the button that asked, the screen says more; the palette has no such place.
+    onError: (error) => notify(`There is no plan: ${toProblemView(error).detail}`, { isError: true }),
   });
+}
+
+/** What a screen offers plans through: why not, what is being planned, and what was refused. */
+export type Planning = {
+  noPlan: string | null;
+  plan: (request: PlanRequestInput) => void;
+  /** Is this very request being planned? */
+  isPlanning: (request: PlanRequestInput) => boolean;
+  /** Why this very request gave no plan, or null. */
+  refusalOf: (request: PlanRequestInput) => unknown;
+};
+
+/** `useMakePlan` for many buttons: each finds its own progress and its own refusal by what it asks for. */
+export function usePlanning(vmId: string, noPlan: string | null): Planning {
+  const make = useMakePlan(vmId);
+  const asked = JSON.stringify(make.variables);
+  const isAsked = (request: PlanRequestInput) => asked === JSON.stringify(request);
+  return {
+    noPlan,
+    plan: (request) => {
+      if (!make.isPending) make.mutate(request);
+    },
+    isPlanning: (request) => make.isPending && isAsked(request),
+    refusalOf: (request) => (make.isError && isAsked(request) ? make.error : null),
+  };
 }
 
 /** The same over several VMs: one plan with a part for each. */

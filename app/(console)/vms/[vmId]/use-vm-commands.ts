@@ -1,10 +1,14 @@
+import { useRouter } from "next/navigation";
 import type { inferParserType } from "nuqs";
+import type { Remedy } from "#chain/model.ts";
+import type { BackupMode } from "#chain/plan/model.ts";
 import { findingTitle } from "#chain/words.ts";
 import { useAnnounce } from "#client/announce.tsx";
 import { copyCheckpoint, copyFinding, copyVm } from "#client/chain-text.ts";
 import { useCommands } from "#client/commands.tsx";
 import { useCopy } from "#client/copy.ts";
 import { CHAIN_VIEWS, type ChainViewName, type chainParsers, OVERLAYS } from "#client/url-state.ts";
+import type { Planning } from "#client/use-make-plan.ts";
 import type { Chain, ChainFinding } from "#contract/engine.ts";
 import type { GraphNode } from "#graph/types.ts";
 
@@ -17,6 +21,14 @@ type Input = {
   url: Url;
   setUrl: (patch: Partial<Url>) => unknown;
   view: ChainViewName;
+  acts: {
+    planning: Planning;
+    noPrune: string | null;
+    onPrune: () => void;
+    noBackup: string | null;
+    noFullBackup: string | null;
+    onBackUp: (mode: BackupMode) => void;
+  };
 };
 const VIEW_TITLES: Record<ChainViewName, string> = {
   map: "Map",
@@ -26,9 +38,10 @@ const VIEW_TITLES: Record<ChainViewName, string> = {
 };
 
 /** Keyboard and palette of a VM's page, and the copying that its buttons share with them. */
-export function useVmCommands({ chain, nodes, findings, url, setUrl, view }: Input) {
+export function useVmCommands({ chain, nodes, findings, url, setUrl, view, acts }: Input) {
   const copy = useCopy();
   const announce = useAnnounce();
+  const router = useRouter();
 
   const stepCheckpoint = (step: number) => {
     const newestFirst = nodes.toReversed();
@@ -53,6 +66,8 @@ export function useVmCommands({ chain, nodes, findings, url, setUrl, view }: Inp
     else if (url.cp) copyCheckpointText();
     else void copy(copyVm(chain, here()), "the VM");
   };
+  const { planning } = acts;
+  const offers = (remedy: Remedy) => findings.some((finding) => finding.remedies.includes(remedy));
   const noFinding = findings.length === 0 ? "There is no finding." : null;
 
   useCommands([
@@ -108,6 +123,43 @@ export function useVmCommands({ chain, nodes, findings, url, setUrl, view }: Inp
       hidden: true,
       run: () => setUrl(url.finding ? { finding: null } : { cp: null, disk: null }),
     },
+    // None of these has a key: a single key never changes anything.
+    {
+      id: "backup-auto",
+      title: "Back up now",
+      group: "Backup",
+      unavailable: acts.noBackup,
+      run: () => acts.onBackUp("auto"),
+    },
+    {
+      id: "backup-full",
+      title: "Full backup now",
+      group: "Backup",
+      unavailable: acts.noFullBackup,
+      run: () => acts.onBackUp("full"),
+    },
+    {
+      id: "backups",
+      title: "Backups of this VM",
+      group: "Backup",
+      run: () => router.push(`/vms/${chain.vm.id}/backups`),
+    },
+    { id: "jobs", title: "Jobs of this VM", group: "Go", run: () => router.push(`/jobs?vm=${chain.vm.id}`) },
+    {
+      id: "plan-heal",
+      title: "Plan: heal every finding",
+      group: "Plan",
+      unavailable: planning.noPlan ?? (offers("heal") ? null : "No finding offers it."),
+      run: () => planning.plan({ intent: "heal", params: { mode: "salvage" } }),
+    },
+    {
+      id: "plan-redefine",
+      title: "Plan: redefine",
+      group: "Plan",
+      unavailable: planning.noPlan ?? (offers("redefine") ? null : "No finding offers it."),
+      run: () => planning.plan({ intent: "redefine", params: { mode: "salvage" } }),
+    },
+    { id: "plan-prune", title: "Plan: prune…", group: "Plan", unavailable: acts.noPrune, run: acts.onPrune },
     ...CHAIN_VIEWS.filter((name) => name !== view).map((name) => ({
       id: `view-${name}`,
       title: `View: ${VIEW_TITLES[name]}`,

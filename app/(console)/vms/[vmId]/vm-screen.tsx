@@ -2,8 +2,8 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { RotateCw } from "lucide-react";
 import { useQueryStates } from "nuqs";
-import { useEffect, useMemo } from "react";
-import { canBackup, canFullBackup, canObserve, canPreparePlan, canValidate } from "#chain/can.ts";
+import { useEffect, useMemo, useState } from "react";
+import { canBackup, canFullBackup, canObserve, canPreparePlan, canPrune, canValidate } from "#chain/can.ts";
 import { useApi } from "#client/api.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { overlayNodes } from "#client/overlay.ts";
@@ -11,12 +11,14 @@ import { toProblemView } from "#client/problem.ts";
 import { engineQueries, hasAnswer } from "#client/queries.ts";
 import { toSituation, whyNot } from "#client/situation.ts";
 import { chainParsers } from "#client/url-state.ts";
+import { useBackUpNow, usePlanning } from "#client/use-make-plan.ts";
 import { NextBackupCard } from "#components/backup/next-backup.tsx";
 import { backupsByCheckpoint } from "#components/chain/backups.ts";
 import { ChainEmpty } from "#components/chain/chain-empty.tsx";
 import { ChainList } from "#components/chain/chain-list.tsx";
 import { ChainSkeleton } from "#components/chain/chain-skeleton.tsx";
 import { ObservationNotices } from "#components/chain/observation-notice.tsx";
+import type { PruneRule } from "#components/chain/prune-dialog.tsx";
 import { ViewSwitch } from "#components/chain/view-switch.tsx";
 import { VmHeader } from "#components/chain/vm-header.tsx";
 import { FindingsPanel, sortFindings } from "#components/findings/findings-panel.tsx";
@@ -54,6 +56,10 @@ const LoadingDetail = () => <Skeleton className="h-64 w-full rounded-lg" />;
 const CheckpointDetail = loadLater(
   () => import("#components/chain/checkpoint-detail.tsx").then((m) => m.CheckpointDetail),
   LoadingDetail,
+);
+const PruneDialog = loadLater(
+  () => import("#components/chain/prune-dialog.tsx").then((m) => m.PruneDialog),
+  () => null,
 );
 const ValidationResult = loadLater(
   () => import("./validation-result.tsx").then((m) => m.ValidationResult),
@@ -120,6 +126,13 @@ function ChainScreen({ chain, failure, onRetry }: { chain: Chain; failure: strin
   const past = isPast(chain.freshness) || chain.host.status !== "observed";
   const view = url.view ?? (nodes.length > LIST_ABOVE ? "list" : "map");
   const situation = toSituation(chain, vm.data, me.data?.role);
+  const noPlan = whyNot(canPreparePlan(situation));
+  const noPrune = whyNot(canPrune(situation, chain.record.checkpoints.length));
+  const noBackup = whyNot(canBackup(situation));
+  const noFullBackup = whyNot(canFullBackup(situation));
+  const planning = usePlanning(chain.vm.id, noPlan);
+  const backUp = useBackUpNow(chain.vm.id, situation.role);
+  const [prune, setPrune] = useState<PruneRule | null>(null);
   const select = (cp: string | null) => void setUrl({ cp });
   const { copyLink, copyFindingText, copyCheckpointText } = useVmCommands({
     chain,
@@ -128,6 +141,14 @@ function ChainScreen({ chain, failure, onRetry }: { chain: Chain; failure: strin
     url,
     setUrl,
     view,
+    acts: {
+      planning,
+      noPrune,
+      onPrune: () => setPrune("keep"),
+      noBackup,
+      noFullBackup,
+      onBackUp: backUp.mutate,
+    },
   });
 
   useEffect(() => {
@@ -170,6 +191,8 @@ function ChainScreen({ chain, failure, onRetry }: { chain: Chain; failure: strin
               overlay={url.overlay}
               onView={(next) => setUrl({ view: next })}
               onOverlay={(overlay) => setUrl({ overlay })}
+              noPrune={noPrune}
+              onPrune={() => setPrune("keep")}
             />
             {view === "extents" ? (
               <ExtentsPanel
@@ -218,6 +241,8 @@ function ChainScreen({ chain, failure, onRetry }: { chain: Chain; failure: strin
                 onCopy={copyCheckpointText}
                 onClose={() => select(null)}
                 onExtents={(disk) => setUrl({ view: "extents", disk })}
+                noPrune={noPrune}
+                onPrune={() => setPrune("upTo")}
               />
             )}
             <FindingsPanel
@@ -238,7 +263,7 @@ function ChainScreen({ chain, failure, onRetry }: { chain: Chain; failure: strin
                 })
               }
               onCopy={copyFindingText}
-              noPlan={whyNot(canPreparePlan(situation))}
+              planning={planning}
               cannotTell={
                 past
                   ? "These are the last known findings. Whether they still hold, and whether there are others, cannot be told."
@@ -250,12 +275,25 @@ function ChainScreen({ chain, failure, onRetry }: { chain: Chain; failure: strin
             <NextBackupCard
               verdicts={chain.nextBackup}
               past={past}
-              noBackup={whyNot(canBackup(situation))}
-              noFullBackup={whyNot(canFullBackup(situation))}
+              vmId={chain.vm.id}
+              noBackup={noBackup}
+              noFullBackup={noFullBackup}
+              starting={backUp.isPending ? backUp.variables : null}
+              failure={backUp.error}
+              onBackUp={backUp.mutate}
             />
           </aside>
         </div>
       </div>
+      {prune && (
+        <PruneDialog
+          chain={chain}
+          selected={chain.record.checkpoints.some(({ id }) => id === url.cp) ? url.cp : null}
+          startWith={prune}
+          planning={planning}
+          onClose={() => setPrune(null)}
+        />
+      )}
     </>
   );
 }

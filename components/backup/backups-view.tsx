@@ -1,0 +1,113 @@
+"use client";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Archive } from "lucide-react";
+import Link from "next/link";
+import { useEffect, useState } from "react";
+import { useApi } from "#client/api.ts";
+import { formatCount } from "#client/format.ts";
+import { useLiveEvent } from "#client/live.tsx";
+import { toProblemView } from "#client/problem.ts";
+import { engineQueries, hasAnswer } from "#client/queries.ts";
+import { PageHead } from "#components/patterns/page-head.tsx";
+import { SimulatedBanner } from "#components/patterns/simulated-banner.tsx";
+import { EmptyPanel, ErrorPanel, Notice } from "#components/patterns/state-panel.tsx";
+import { Breadcrumb } from "#components/ui/breadcrumb.tsx";
+import { Button, buttonLook } from "#components/ui/button.tsx";
+import { Skeleton } from "#components/ui/skeleton.tsx";
+import { BackupCard } from "./backup-card.tsx";
+
+/** The history of a VM's backups: kept, newest first, each with its files, digests and last verification. */
+export function BackupsView({ vmId }: { vmId: string }) {
+  const queries = engineQueries(useApi());
+  const queryClient = useQueryClient();
+  const vm = useQuery(queries.vm(vmId));
+  const me = useQuery(queries.me());
+  const history = useInfiniteQuery(queries.backupHistory(vmId));
+  const [open, setOpen] = useState<string | null>(null);
+  useLiveEvent((event) => {
+    if ((event.type === "vm" || event.type === "job") && event.vmId === vmId)
+      void queryClient.invalidateQueries({ queryKey: ["vm", vmId, "backup-history"], predicate: hasAnswer });
+  });
+  // A link to one backup opens it.
+  useEffect(() => setOpen(window.location.hash.slice(1) || null), []);
+  const items = history.data?.pages.flatMap((page) => page.items) ?? [];
+  const name = vm.data?.name ?? "VM";
+  useEffect(() => {
+    document.title = `Backups of ${name} · Driftline`;
+  }, [name]);
+  useEffect(() => {
+    if (open && items.some(({ id }) => id === open))
+      document.getElementById(open)?.scrollIntoView({ block: "nearest" });
+  }, [open, items]);
+  return (
+    <>
+      {vm.data?.simulated && <SimulatedBanner />}
+      <div className="mx-auto max-w-5xl px-3 py-3 sm:px-4">
+        <Breadcrumb
+          parts={[{ href: "/vms", text: "VMs" }, { href: `/vms/${vmId}`, text: name }, { text: "Backups" }]}
+        />
+        <div className="mt-2">
+          <PageHead
+            title={`Backups of ${name}`}
+            detail={history.data?.pages[0] ? formatCount(history.data.pages[0].total) : null}
+          />
+        </div>
+        {history.isError && history.data && (
+          <div className="mt-3">
+            <Notice
+              icon={<Archive size={15} aria-hidden />}
+              action={
+                <Button size="sm" onClick={() => history.refetch()}>
+                  Try again
+                </Button>
+              }
+            >
+              What is shown is old: {toProblemView(history.error).detail}
+            </Notice>
+          </div>
+        )}
+        {history.isPending ? (
+          <div aria-busy="true" className="mt-3 space-y-2">
+            <span className="sr-only">Loading backups</span>
+            <Skeleton className="h-14 rounded-lg" />
+            <Skeleton className="h-14 rounded-lg" />
+            <Skeleton className="h-14 rounded-lg" />
+          </div>
+        ) : !history.data ? (
+          <ErrorPanel what="Backups cannot be shown" error={history.error} onRetry={() => history.refetch()} />
+        ) : items.length === 0 ? (
+          <EmptyPanel
+            icon={<Archive size={28} strokeWidth={1.5} aria-hidden />}
+            title="No backup of this VM is recorded"
+            action={
+              <Link href={`/vms/${vmId}`} className={buttonLook()}>
+                Go to the VM
+              </Link>
+            }
+          >
+            Its checkpoints may come from another program. Backups made from here are kept in this list.
+          </EmptyPanel>
+        ) : (
+          <ul className="mt-3 divide-y divide-line rounded-lg border border-line">
+            {items.map((backup) => (
+              <BackupCard
+                key={backup.id}
+                backup={backup}
+                role={me.data?.role ?? "viewer"}
+                isOpen={backup.id === open}
+                onToggle={() => setOpen(backup.id === open ? null : backup.id)}
+              />
+            ))}
+          </ul>
+        )}
+        {history.hasNextPage && (
+          <div className="py-3 text-center">
+            <Button onClick={() => history.fetchNextPage()} disabled={history.isFetchingNextPage}>
+              {history.isFetchingNextPage ? "Loading…" : "Show more"}
+            </Button>
+          </div>
+        )}
+      </div>
+    </>
+  );
+}
