@@ -6,8 +6,9 @@ import { actByPolicy, isActive } from "./act.ts";
 const PARALLEL = 4;
 /** After the end of a job: its last words come in several events. */
 const SETTLE_MS = 300;
-/** Looking again at once when a state has just changed under a plan: not faster than this. */
+/** Looking again when a state has just changed under a plan: not faster than this, and ever slower while it goes on. */
 const SHORTEST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 5 * 60_000;
 
 export type PolicyRunner = {
   /** Looks at the VM soon, after `inMs`. Asked several times meanwhile it looks once. */
@@ -20,6 +21,8 @@ export function startPolicy(engine: Engine, hostIds: ReadonlySet<string>): Polic
   const waiting = new Set<string>();
   const busy = new Map<string, Promise<void>>();
   const timers = new Map<string, { timer: NodeJS.Timeout; at: number }>();
+  /** How often in a row a VM was to be looked at again. */
+  const restless = new Map<string, number>();
   let stopped = false;
 
   const consider = (vmId: string, inMs = 0) => {
@@ -50,7 +53,12 @@ export function startPolicy(engine: Engine, hostIds: ReadonlySet<string>): Polic
   const look = async (vmId: string) => {
     try {
       const { againInMs } = await actByPolicy(engine, vmId, hostIds);
-      if (againInMs !== null) consider(vmId, Math.max(againInMs, SHORTEST_WAIT_MS));
+      if (againInMs === null) restless.delete(vmId);
+      else {
+        const times = restless.get(vmId) ?? 0;
+        restless.set(vmId, times + 1);
+        consider(vmId, Math.max(againInMs, Math.min(SHORTEST_WAIT_MS * 2 ** times, LONGEST_WAIT_MS)));
+      }
     } catch (error) {
       if (!stopped) log.error({ vmId, err: error }, "policy failed on our side");
     }

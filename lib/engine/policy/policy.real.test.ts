@@ -1,0 +1,118 @@
+/** Policy on two real hosts: what libvirt lost is told to it again by itself, in time, and once. */
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Chain } from "#contract/engine.ts";
+import { applyScenario, findScenario, prepareScenario } from "#lab/scenarios/index.ts";
+import { startEngine } from "../start.ts";
+import type { Engine } from "../state.ts";
+import { type LabRig, openLabRig } from "../testing/lab-rig.ts";
+import { call, until } from "../testing/rig.ts";
+import { actByPolicy } from "./act.ts";
+
+/** From the event to a chain that libvirt knows again. */
+const WITHIN_MS = 5_000;
+
+let rig: LabRig;
+let url: string;
+let engine: Engine;
+beforeAll(async () => {
+  rig = await openLabRig(["alpha", "beta"]);
+  url = await rig.newDatabase();
+  // No sweep within the test: what is mended was mended because of an event.
+  engine = await startEngine({ databaseUrl: url, config: rig.config({ redefineOnStart: "auto" }) });
+}, 120_000);
+afterAll(async () => {
+  await engine?.stop();
+  await rig?.close();
+}, 60_000);
+
+async function query(text: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+const BY_POLICY = { actor: "driftline", outcome: "done", reason: "policy: redefineOnStart" };
+const chainOf = async (vmId: string): Promise<Chain> => (await call(engine, "GET", `/vms/${vmId}/chain`)).body as Chain;
+const applied = (vmId: string) =>
+  query(
+    `select actor, outcome, reason from audit_log where action = 'plans.apply' and subject = '${vmId}' order by id`,
+  );
+
+/** A running VM of the lab whose record the engine has, on which all agrees. */
+async function prepare(scenario: string, name = scenario) {
+  const { vm, record } = await prepareScenario(rig.lab, findScenario(scenario), { name });
+  await until(
+    () => call(engine, "GET", `/vms/${vm.id}`),
+    (answer) => answer.status === 200,
+  );
+  for (const { id, parentId, createdAt, disks } of record) {
+    const answer = await call(engine, "POST", `/vms/${vm.id}/checkpoints`, {
+      body: { id, parentId, createdAt, disks },
+    });
+    expect(answer.status).toBe(201);
+  }
+  await call(engine, "POST", `/vms/${vm.id}/observe`);
+  expect(await chainOf(vm.id)).toMatchObject({ agreement: "agrees", findings: [] });
+  return { vm, record };
+}
+
+/** Every attempt is audited; one that met a VM that was still changing was refused and made anew. */
+test.each(["restart-elsewhere", "live-migration", "transient-restarted", "renamed"])(
+  "%s: libvirt has the recorded chain again within 5 s of the event",
+  async (name) => {
+    const { vm, record } = await prepare(name);
+    await applyScenario(rig.lab, findScenario(name), vm);
+    const startedAt = Date.now();
+    const chain = await until(
+      () => chainOf(vm.id),
+      // The old host's view agrees too, until the new one has been read.
+      (now) =>
+        now.agreement === "agrees" &&
+        now.host.checkpoints?.length === record.length &&
+        Date.parse(now.host.observedAt ?? "") > startedAt,
+      2 * WITHIN_MS,
+    );
+    const tookMs = Date.now() - startedAt;
+    expect(tookMs).toBeLessThan(WITHIN_MS);
+    expect(chain.findings).toEqual([]);
+    // libvirt itself, asked by another program.
+    const listed = await vm.checkpoints();
+    expect(listed.map(({ id, parentId }) => ({ id, parentId }))).toEqual(
+      record.map(({ id, parentId }) => ({ id, parentId })),
+    );
+    expect((await applied(vm.id)).filter((row) => row.outcome === "done")).toEqual([BY_POLICY]);
+  },
+  60_000,
+);
+
+test("what only a heal can mend stands for a person, and what was tried on a state is not tried on it again", async () => {
+  const { vm } = await prepare("bitmap-removed-live", "half-broken");
+  await applyScenario(rig.lab, findScenario("bitmap-removed-live"), vm);
+  await vm.stop();
+  await vm.moveStopped("beta");
+  await vm.start();
+  const chain = await until(
+    () => chainOf(vm.id),
+    (now) => now.agreement === "differs" && (now.host.checkpoints?.length ?? 0) >= 3,
+    2 * WITHIN_MS,
+  );
+  const stands = chain.findings.map(({ kind, subject }) => `${kind} ${subject.checkpointId}`).sort();
+  expect(stands).toEqual(["bitmap.missing cp2", "metadata.missing cp2"]);
+  expect((await vm.checkpoints()).map(({ id }) => id)).toEqual(expect.arrayContaining(["cp1", "cp3", "cp4"]));
+  const hosts = new Set(engine.hosts.keys());
+  expect((await actByPolicy(engine, vm.id, hosts)).jobId).toBeNull();
+  await vm.deleteCheckpoint("cp4", { metadataOnly: true });
+  await call(engine, "POST", `/vms/${vm.id}/observe`);
+  const { jobId } = await actByPolicy(engine, vm.id, hosts);
+  expect(jobId).not.toBeNull();
+  const kinds = await query(`select kind, actor from jobs where vm_id = '${vm.id}'`);
+  expect(kinds).toEqual([
+    { kind: "redefine", actor: "driftline" },
+    { kind: "redefine", actor: "driftline" },
+  ]);
+}, 60_000);
