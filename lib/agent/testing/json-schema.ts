@@ -1,0 +1,116 @@
+/** Requests made from the schemas of an OpenAPI document: ones that are right, and ones that are wrong in one place. */
+import fc from "fast-check";
+
+export type Schema = {
+  type?: string;
+  enum?: unknown[];
+  anyOf?: Schema[];
+  format?: string;
+  pattern?: string;
+  minLength?: number;
+  maxLength?: number;
+  minItems?: number;
+  maxItems?: number;
+  minimum?: number;
+  maximum?: number;
+  properties?: Record<string, Schema>;
+  required?: string[];
+  items?: Schema;
+  propertyNames?: Schema;
+  additionalProperties?: Schema | boolean;
+};
+/** `checkpoints`, 0, `disks` … */
+export type Path = (string | number)[];
+
+/** A value that the schema allows. */
+export function allowed(schema: Schema): fc.Arbitrary<unknown> {
+  if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map(allowed));
+  if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
+  if (schema.type === "null") return fc.constant(null);
+  if (schema.type === "integer" || schema.type === "number") {
+    return fc.integer({ min: schema.minimum ?? 0, max: schema.maximum ?? 1_000 });
+  }
+  if (schema.type === "array") {
+    const items = schema.items ?? {};
+    return fc.array(allowed(items), { minLength: schema.minItems ?? 1, maxLength: 3 });
+  }
+  if (schema.type === "object") {
+    const { properties = {}, required = [], additionalProperties, propertyNames } = schema;
+    if (typeof additionalProperties === "object") {
+      return fc.dictionary(text(propertyNames ?? {}), allowed(additionalProperties), { maxKeys: 2 });
+    }
+    const record = Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, allowed(value)]));
+    return fc.record(record, { requiredKeys: required });
+  }
+  return text(schema);
+}
+
+function text({ format, pattern, minLength = 0, maxLength = 60 }: Schema): fc.Arbitrary<string> {
+  if (format === "date-time") {
+    const [min, max] = [new Date("1970-01-02T00:00:00Z"), new Date("2090-01-01T00:00:00Z")];
+    return fc.date({ min, max, noInvalidDate: true }).map((date) => date.toISOString());
+  }
+  if (pattern !== undefined) {
+    const bounded = fc.stringMatching(new RegExp(pattern), { maxLength: Math.min(maxLength, 60) });
+    return bounded.filter((value) => value.length >= minLength);
+  }
+  return fc.string({ minLength, maxLength: Math.min(maxLength, 60) });
+}
+
+/** Every place of a value that its schema knows, the whole first. */
+export function placesOf(schema: Schema, value: unknown, path: Path = []): { path: Path; schema: Schema }[] {
+  const fitting = schema.anyOf?.find((one) => (value === null) === (one.type === "null")) ?? schema;
+  const here = { path, schema };
+  if (Array.isArray(value) && fitting.items !== undefined) {
+    const { items } = fitting;
+    return [here, ...value.flatMap((item, i) => placesOf(items, item, [...path, i]))];
+  }
+  if (typeof value !== "object" || value === null) return [here];
+  const { properties = {}, additionalProperties } = fitting;
+  const rest = typeof additionalProperties === "object" ? additionalProperties : undefined;
+  return [
+    here,
+    ...Object.entries(value).flatMap(([key, inner]) => {
+      const of = properties[key] ?? rest;
+      return of === undefined ? [] : placesOf(of, inner, [...path, key]);
+    }),
+  ];
+}
+
+/** A copy with another value at one place; `undefined` takes the key away. */
+export function withValueAt(value: unknown, [head, ...rest]: Path, put: unknown): unknown {
+  if (head === undefined) return put;
+  if (Array.isArray(value)) return value.map((item, i) => (i === head ? withValueAt(item, rest, put) : item));
+  const { [head]: inner, ...others } = value as Record<string, unknown>;
+  const next = withValueAt(inner, rest, put);
+  return next === undefined ? others : { ...others, [head]: next };
+}
+
+export function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>((at, key) => (at as Record<string | number, unknown>)[key], value);
+}
+
+/** As the problems name it: `checkpoints[3].id`. */
+export const fieldOf = (path: Path): string =>
+  path.map((key, i) => (typeof key === "number" ? `[${key}]` : i === 0 ? key : `.${key}`)).join("");
+
+const STRANGE = [
+  "",
+  ".a",
+  "a b",
+  "../../etc/passwd",
+  "<a/>",
+  "x".repeat(5_000),
+  "\u0000",
+  "é",
+  "a\nb",
+  "-1",
+  "NaN",
+  "\ud83d\ude00",
+];
+/** Anything at all that JSON can say. */
+export const junk: fc.Arbitrary<unknown> = fc.oneof(
+  fc.constantFrom<unknown>(...STRANGE, 0, -1, 1.5, 1e300, true, null, [], {}, [[]], [null], { a: 1 }),
+  fc.string({ unit: "binary", maxLength: 40 }),
+  fc.jsonValue({ maxDepth: 3 }),
+);
