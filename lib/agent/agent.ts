@@ -11,6 +11,8 @@ import type { HostDriver } from "./driver.ts";
 import { answerClientError, makeHandler } from "./http/handler.ts";
 import { makeMetrics } from "./http/metrics.ts";
 import { openLibvirtDriver } from "./libvirt/driver.ts";
+import { type Identity, openIdentity } from "./pairing/identity.ts";
+import { Pairing } from "./pairing/pairing.ts";
 import { openSimulatedDriver } from "./simulated/driver.ts";
 import { simPath } from "./simulated/state.ts";
 
@@ -54,24 +56,36 @@ async function listen(server: Server, where: Listen): Promise<string> {
   return `${host}:${address.port}`;
 }
 
+/** The certificate that this agent shows, and its key; null: it speaks plain HTTP, on this machine only. */
+export async function readTls({ tls, listen, stateDir }: AgentConfig): Promise<Identity | null> {
+  if (tls !== null) return { cert: readFileSync(tls.cert, "utf8"), key: readFileSync(tls.key, "utf8") };
+  if (stateDir === null) return null;
+  const identity = await openIdentity(stateDir);
+  return listen.kind === "unix" ? null : identity;
+}
+
 /** Starts an agent; it answers when the promise resolves, whether libvirt is there or not. */
 export async function startAgent(config: AgentConfig, log: Logger): Promise<Agent> {
+  const tls = await readTls(config);
+  const pairing = new Pairing({ folder: config.stateDir, cert: tls?.cert ?? null, log });
   const driver = openDriver(config);
   const shutdown = new AbortController();
-  const handler = makeHandler({ config, driver, metrics: makeMetrics(driver), log, shutdown: shutdown.signal });
+  const metrics = makeMetrics(driver);
+  const handler = makeHandler({ config, driver, pairing, metrics, log, shutdown: shutdown.signal });
   const options = {
     requestTimeout: REQUEST_MS,
     headersTimeout: 10_000,
     maxHeaderSize: 16 * 1024,
-    ...(config.tls === null ? {} : { cert: readFileSync(config.tls.cert), key: readFileSync(config.tls.key) }),
+    minVersion: "TLSv1.2" as const,
+    ...tls,
   };
-  const server = config.tls === null ? createHttpServer(options) : createHttpsServer(options);
+  const server = tls === null ? createHttpServer(options) : createHttpsServer(options);
   server.maxConnections = 512;
   server.on("request", (request, response) => void handler(request, response));
   server.on("clientError", answerClientError);
   try {
     const bound = await listen(server, config.listen);
-    const address = bound.startsWith("unix:") ? bound : `${config.tls === null ? "http" : "https"}://${bound}`;
+    const address = bound.startsWith("unix:") ? bound : `${tls === null ? "http" : "https"}://${bound}`;
     log.info({ address, uri: config.libvirtUri, bodyBytes: LIMITS.bodyBytes }, "listening");
     return {
       address,

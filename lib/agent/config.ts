@@ -40,15 +40,22 @@ const configSchema = z
         return z.NEVER;
       }),
     libvirtUri: z.string().min(1).max(4096).default("qemu:///system"),
-    tokenSha256: z.array(sha256Hex).min(1, "needs at least one token's SHA-256").max(100),
+    tokenSha256: z.array(sha256Hex).max(100).default([]),
+    /** Where the agent keeps its own certificate and the tokens of engines that were paired; null: it cannot be paired. */
+    stateDir: absolutePath.nullable().default(null),
     tls: z.strictObject({ cert: absolutePath, key: absolutePath }).nullable().default(null),
     repositories: z.array(absolutePath).max(100).default([]),
     qmp: z.enum(["allow", "forbid"]).default("allow"),
   })
   .superRefine((config, ctx) => {
-    if (config.listen.kind === "tcp" && !isLoopback(config.listen.host) && config.tls === null) {
-      const message = `${config.listen.host} is not a loopback address: tls with cert and key is required`;
+    const speaksTls = config.tls !== null || config.stateDir !== null;
+    if (config.listen.kind === "tcp" && !isLoopback(config.listen.host) && !speaksTls) {
+      const message = `${config.listen.host} is not a loopback address: tls with cert and key is required, or a stateDir for a certificate that the agent makes`;
       ctx.addIssue({ code: "custom", path: ["tls"], message });
+    }
+    if (config.tokenSha256.length === 0 && config.stateDir === null) {
+      const message = "needs at least one token's SHA-256, or a stateDir for the tokens of engines that are paired";
+      ctx.addIssue({ code: "custom", path: ["tokenSha256"], message });
     }
   });
 export type AgentConfig = z.infer<typeof configSchema>;

@@ -139,6 +139,10 @@ export function describeHttp(rig: () => Rig): void {
         "/events",
         "/host",
         "/observe",
+        "/pair",
+        "/token/confirm",
+        "/token/revoke",
+        "/token/rotate",
       ]);
     });
   });

@@ -3,6 +3,7 @@ import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
 import { LIMITS } from "#chain/limits.ts";
 import { agentOperations } from "./agent-operations.ts";
+import { agentPairing } from "./agent-pairing.ts";
 import {
   bucketsQuery,
   checkpointName,
@@ -171,6 +172,7 @@ export const agentContract = {
     .input(z.strictObject({}).optional())
     .output(eventIterator(hostEventSchema)),
   ...agentOperations,
+  ...agentPairing,
 };
 /** The read shape, for drivers that answer with one. */
 export const observationReadSchema = readOf(observationSchema);

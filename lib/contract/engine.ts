@@ -18,8 +18,10 @@ import {
   uuid,
   vmId,
 } from "./common.ts";
+import { hostChanges, hostSchema } from "./engine-hosts.ts";
 import { backupRoutes, jobRoutes, planGroupRoutes, planRoutes } from "./engine-plans.ts";
 
+export type { Host } from "./engine-hosts.ts";
 export type { BackupView, JobRow, JobView, PlanGroup, PlanView } from "./engine-plans.ts";
 
 const cursor = z.string().max(512).optional();
@@ -172,25 +174,6 @@ export const vmQuery = z.strictObject({
 });
 export type VmQuery = z.infer<typeof vmQuery>;
 
-export const hostSchema = z.object({
-  id: uuid,
-  name: z.string(),
-  url: z.string(),
-  kind: z.enum(["libvirt", "simulated", "unknown"]),
-  state: z.enum(["online", "degraded", "offline", "never"]),
-  lastContactAt: isoTime.nullable(),
-  lastSweepAt: isoTime.nullable(),
-  error: observeErrorSchema.nullable(),
-  libvirtVersion: z.string().nullable(),
-  qemuVersion: z.string().nullable(),
-  agentVersion: z.string().nullable(),
-  clockSkewMs: z.number().nullable(),
-  capabilities: z.record(z.string(), z.boolean()),
-  switchedOff: z.array(z.object({ what: z.string(), why: z.string() })),
-  vms: z.int(),
-});
-export type Host = z.infer<typeof hostSchema>;
-
 export const engineEventSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("vm"), vmId, at: isoTime }),
   z.object({ type: z.literal("host"), hostId: uuid, at: isoTime }),
@@ -326,6 +309,7 @@ export const engineContract = {
       .route({ method: "POST", path: "/hosts/{hostId}/observe", summary: "Read every VM of a host now" })
       .input(z.strictObject({ hostId: uuid }))
       .output(z.object({ observed: z.int(), unchanged: z.int(), failed: z.int(), host: hostSchema })),
+    ...hostChanges,
   },
   audit: {
     list: oc

@@ -1,5 +1,5 @@
 /** Paired hosts: who they are, how to reach them, and their sealed tokens. Nothing here can open a token. */
-import { and, eq, inArray, sql } from "drizzle-orm";
+import { and, eq, inArray, ne, or, sql } from "drizzle-orm";
 import type { Reader, Tx } from "./client.ts";
 import { hostCredentials, hosts, jobs, vms } from "./schema/index.ts";
 
@@ -9,7 +9,6 @@ export type PairedHost = {
   url: string;
   certificate: string;
   sealedToken: string;
-  sealedNextToken: string | null;
   confirmPending: boolean;
 };
 
@@ -19,7 +18,6 @@ const columns = {
   url: hosts.url,
   certificate: hostCredentials.certificate,
   sealedToken: hostCredentials.sealedToken,
-  sealedNextToken: hostCredentials.sealedNextToken,
   confirmPending: hostCredentials.confirmPending,
 };
 const live = and(eq(hosts.origin, "paired"), eq(hosts.configured, true));
@@ -38,15 +36,22 @@ export async function findPairedHost(db: Reader, hostId: string): Promise<Paired
   return row ?? null;
 }
 
-/** A host that is watched and has this name or this address, if any. */
+/** A host that is watched and has this name or this address, if any; `but` is not looked at. */
 export async function findHostLike(
   db: Reader,
   like: { name: string; url: string },
+  but: string | null = null,
 ): Promise<{ id: string; name: string; url: string } | null> {
   const [row] = await db
     .select({ id: hosts.id, name: hosts.name, url: hosts.url })
     .from(hosts)
-    .where(and(eq(hosts.configured, true), sql`(${hosts.name} = ${like.name} or ${hosts.url} = ${like.url})`))
+    .where(
+      and(
+        eq(hosts.configured, true),
+        or(eq(hosts.name, like.name), eq(hosts.url, like.url)),
+        but === null ? undefined : ne(hosts.id, but),
+      ),
+    )
     .limit(1);
   return row ?? null;
 }
@@ -55,38 +60,41 @@ export async function findHostLike(
  * Adds a paired host. One of that name that was retired or taken out comes back with its history; one that is watched
  * is a conflict: null, and nothing has changed.
  */
-export async function insertPairedHost(
-  tx: Tx,
-  host: { name: string; url: string; certificate: string; sealedToken: string },
-): Promise<string | null> {
+export async function insertPairedHost(tx: Tx, host: { name: string; url: string }): Promise<string | null> {
   const [row] = await tx
     .insert(hosts)
-    .values({ name: host.name, url: host.url, origin: "paired" })
+    .values({ ...host, origin: "paired" })
     .onConflictDoUpdate({
       target: hosts.name,
       set: { url: host.url, origin: "paired", configured: true, retiredAt: null, state: "never", error: null },
       setWhere: eq(hosts.configured, false),
     })
     .returning({ id: hosts.id });
-  if (!row) return null;
-  const { certificate, sealedToken } = host;
-  const fresh = { certificate, sealedToken, sealedNextToken: null, confirmPending: false, rotatedAt: null };
+  return row?.id ?? null;
+}
+
+/** The first token of a pairing, in place of any other. */
+export async function sealCredential(
+  tx: Tx,
+  hostId: string,
+  credential: { certificate: string; sealedToken: string },
+): Promise<void> {
+  const fresh = { ...credential, confirmPending: false, rotatedAt: null };
   await tx
     .insert(hostCredentials)
-    .values({ hostId: row.id, ...fresh })
+    .values({ hostId, ...fresh })
     .onConflictDoUpdate({ target: hostCredentials.hostId, set: { ...fresh, pairedAt: sql`now()` } });
-  return row.id;
 }
 
 export async function updatePairedHost(tx: Tx, hostId: string, change: { name?: string; url?: string }) {
   await tx.update(hosts).set(change).where(eq(hosts.id, hostId));
 }
 
-/** The token and what is known of it; `sealedToken` alone starts over with nothing pending. */
+/** The token, and whether the agent still takes the one before it. */
 export async function updateCredential(
   tx: Reader,
   hostId: string,
-  change: { sealedToken?: string; sealedNextToken?: string | null; confirmPending?: boolean; rotatedAt?: Date },
+  change: { sealedToken?: string; confirmPending?: boolean; rotatedAt?: Date },
 ): Promise<void> {
   await tx.update(hostCredentials).set(change).where(eq(hostCredentials.hostId, hostId));
 }

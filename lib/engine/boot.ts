@@ -1,6 +1,7 @@
 /** From the environment to a running engine; called by Next's instrumentation in the node runtime only. */
 import { loadConfig } from "./config.ts";
 import { log } from "./log.ts";
+import { loadSecretKey } from "./secrets.ts";
 import { startEngineOnce } from "./start.ts";
 import { engineSlot } from "./state.ts";
 
@@ -18,11 +19,13 @@ export async function boot(): Promise<void> {
     return;
   }
   let config: Awaited<ReturnType<typeof loadConfig>>;
+  let secretKey: Buffer | null;
   try {
     config = await loadConfig(file);
+    secretKey = loadSecretKey(process.env);
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`);
     process.exit(78);
   }
-  void startEngineOnce(async () => ({ databaseUrl, config, site: `http://${host}:${port}` }));
+  void startEngineOnce(async () => ({ databaseUrl, config, secretKey, site: `http://${host}:${port}` }));
 }

@@ -6,6 +6,8 @@ import { listenForChanges } from "#db/index.ts";
 type Listener = (event: EngineEvent | "gap") => void;
 export type ChangeHub = {
   subscribe: (listener: Listener) => () => void;
+  /** Called when hosts were paired, changed or retired anywhere, and after a gap in which they may have been. */
+  onHosts: (listener: () => void) => void;
   count: () => number;
   stop: () => Promise<void>;
 };
@@ -15,19 +17,28 @@ export function openChanges(url: string): ChangeHub {
   const tell = (event: EngineEvent | "gap") => {
     for (const listener of listeners) listener(event);
   };
+  const hostListeners = new Set<() => void>();
+  const tellHosts = () => {
+    for (const listener of hostListeners) listener();
+  };
   const source = listenForChanges(url, {
     onChange: (change) => {
+      if (typeof change === "object" && change !== null && "type" in change && change.type === "hosts") tellHosts();
       const at = new Date().toISOString();
       const parsed = engineEventSchema.safeParse(typeof change === "object" ? { at, ...change } : change);
       if (parsed.success) tell(parsed.data);
     },
-    onGap: () => tell("gap"),
+    onGap: () => {
+      tell("gap");
+      tellHosts();
+    },
   });
   return {
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    onHosts: (listener) => hostListeners.add(listener),
     count: () => listeners.size,
     stop: () => source.stop(),
   };

@@ -2,23 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { PLAN_INTENTS } from "#chain/plan/model.ts";
+import { checkAgentUrl } from "#contract/agent-url.ts";
 import { ROLES } from "#contract/engine.ts";
-
-const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]", "::1"]);
-
-/** `https://host:port`, `http://` on this machine only, or `unix:/path/to/socket`. */
-function checkAgentUrl(url: string): string | null {
-  if (url.startsWith("unix:/")) return null;
-  let parsed: URL;
-  try {
-    parsed = new URL(url);
-  } catch {
-    return "an address such as https://host:7411, http://127.0.0.1:7411 or unix:/run/driftline-agent.sock";
-  }
-  if (parsed.protocol === "https:") return null;
-  if (parsed.protocol !== "http:") return "https, http on this machine, or unix:/path";
-  return LOOPBACK.has(parsed.hostname) ? null : "plain http is taken for this machine only: use https";
-}
 
 const hostConfig = z.strictObject({
   name: z.string().min(1).max(200),

@@ -32,8 +32,9 @@ export async function guard({ path, context, next }: Call): Promise<unknown> {
 }
 
 const WINDOW_MS = 60_000;
-const MOST_IN_WINDOW = 20;
-let window = { startedAt: 0, written: 0, left: 0 };
+/** Of one actor and one call in a window; who is refused elsewhere too is still seen there. */
+const MOST_IN_WINDOW = 10;
+let window = { startedAt: 0, left: 0, written: new Map<string, number>() };
 
 /** Every refusal is audited; a flood of them is counted instead of written one by one. */
 export async function auditRefusal(
@@ -52,12 +53,14 @@ export async function auditRefusal(
   const { code: _code, ...row } = entry;
   const now = Date.now();
   const flood = now - window.startedAt > WINDOW_MS ? window.left : 0;
-  if (now - window.startedAt > WINDOW_MS) window = { startedAt: now, written: 0, left: 0 };
-  if (window.written >= MOST_IN_WINDOW) {
+  if (now - window.startedAt > WINDOW_MS) window = { startedAt: now, left: 0, written: new Map() };
+  const kind = `${entry.actor} ${entry.action}`;
+  const written = window.written.get(kind) ?? 0;
+  if (written >= MOST_IN_WINDOW) {
     window.left += 1;
     return;
   }
-  window.written += 1;
+  window.written.set(kind, written + 1);
   try {
     await writeAudit(engine.db.orm, { ...row, outcome: "refused" });
     if (flood > 0) {

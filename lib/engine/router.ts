@@ -5,8 +5,11 @@ import { listAudit } from "./audit/list-audit.ts";
 import { getBackup, listBackups } from "./backups/backups.ts";
 import { verifyBackup } from "./backups/verify-backup.ts";
 import { streamEvents } from "./events.ts";
+import { retireHost, updateHost } from "./hosts/change-host.ts";
 import { getHost, listHosts, observeHost } from "./hosts/hosts.ts";
 import { cancelJob } from "./jobs/cancel-job.ts";
+import { pairHost } from "./hosts/pair-host.ts";
+import { rotateHost } from "./hosts/rotate-host.ts";
 import { getJob, listJobs } from "./jobs/jobs.ts";
 import { applyPlan } from "./plans/apply-plan.ts";
 import { createPlan } from "./plans/create-plan.ts";
@@ -48,6 +51,10 @@ export const router = os.router({
     list: os.hosts.list.handler(({ context, input }) => listHosts(context, input)),
     get: os.hosts.get.handler(({ context, input }) => getHost(context, input)),
     observe: os.hosts.observe.handler(({ context, input }) => observeHost(context, input)),
+    pair: os.hosts.pair.handler(({ context, input }) => pairHost(context, input)),
+    update: os.hosts.update.handler(({ context, input }) => updateHost(context, input)),
+    retire: os.hosts.retire.handler(({ context, input }) => retireHost(context, input)),
+    rotate: os.hosts.rotate.handler(({ context, input }) => rotateHost(context, input)),
   },
   audit: { list: os.audit.list.handler(({ context, input }) => listAudit(context, input)) },
   jobs: {

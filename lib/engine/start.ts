@@ -6,11 +6,13 @@ import { createAuth } from "./auth/better-auth.ts";
 import { offerSetup } from "./auth/setup.ts";
 import { openChanges } from "./changes.ts";
 import type { Config } from "./config.ts";
+import { syncPairedHosts } from "./hosts/paired.ts";
 import { openQueue } from "./jobs/queue.ts";
 import { startWorkers } from "./jobs/workers.ts";
 import { log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { startPolicy } from "./policy/runner.ts";
+import { makeSealer } from "./secrets.ts";
 import { type Engine, type EngineHost, engineSlot } from "./state.ts";
 import { type Watcher, watchHost } from "./watch/host-watcher.ts";
 
@@ -25,6 +27,8 @@ export type StartOptions = {
   work?: boolean;
   /** Where people reach this server, for the one-time link. */
   site?: string;
+  /** Under which tokens of paired hosts are kept; absent: none can be paired. */
+  secretKey?: Buffer | null;
 };
 
 /** Starts everything once. Throws when the database does not answer or the configuration cannot be applied. */
@@ -50,9 +54,14 @@ export async function startEngine(options: StartOptions): Promise<Engine> {
       changes: openChanges(options.databaseUrl),
       metrics: createMetrics(),
       hosts,
+      sealer: options.secretKey ? makeSealer(options.secretKey) : null,
       startedAt: new Date(),
       stop: async () => {},
     };
+    await syncPairedHosts(engine);
+    engine.changes.onHosts(() => {
+      syncPairedHosts(engine).catch((err) => log.warn({ err }, "hosts that were paired elsewhere could not be read"));
+    });
     const queue = await openQueue(options.databaseUrl);
     const stopWatching = options.watch === false ? async () => {} : startWatching(engine, options.databaseUrl);
     const workers = options.work === false ? null : await startWorkers(engine, queue);

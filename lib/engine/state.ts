@@ -7,8 +7,17 @@ import type { Auth } from "./auth/better-auth.ts";
 import type { ChangeHub } from "./changes.ts";
 import type { Config, HostConfig } from "./config.ts";
 import type { Metrics } from "./metrics.ts";
+import type { Sealer } from "./secrets.ts";
 
-export type EngineHost = { id: string; name: string; config: HostConfig; agent: AgentClient; skewMs: number };
+export type EngineHost = {
+  id: string;
+  name: string;
+  config: Pick<HostConfig, "name" | "url"> & { pin?: string };
+  agent: AgentClient;
+  skewMs: number;
+  /** Of a host that was paired; absent for one of the configuration. */
+  paired?: { sealedToken: string; confirmPending: boolean };
+};
 
 export type Engine = {
   db: Db;
@@ -16,8 +25,10 @@ export type Engine = {
   auth: Auth;
   changes: ChangeHub;
   metrics: Metrics;
-  /** Configured hosts by id. Their tokens live here and nowhere else. */
+  /** Hosts that are watched, by id. Tokens of configured ones live here and nowhere else. */
   hosts: Map<string, EngineHost>;
+  /** Keeps tokens of paired hosts; null: there is no key, and nothing can be paired. */
+  sealer: Sealer | null;
   startedAt: Date;
   stop: () => Promise<void>;
 };

@@ -8,7 +8,8 @@ import type { Logger } from "pino";
 import { PROBLEMS, ProblemError } from "#contract/problem.ts";
 import type { AgentConfig } from "../config.ts";
 import type { HostDriver, HostState } from "../driver.ts";
-import { isAuthorized } from "./auth.ts";
+import type { Pairing } from "../pairing/pairing.ts";
+import { authorizedHash } from "./auth.ts";
 import { readJsonBody } from "./body.ts";
 import type { Metrics } from "./metrics.ts";
 import { makeOpenApi } from "./openapi.ts";
@@ -16,7 +17,17 @@ import { toProblemError } from "./problems.ts";
 import { AGENT_VERSION, type AgentContext, makeRouter } from "./router.ts";
 import { PREFIX, type Route, routesAt } from "./routes.ts";
 
-type Parts = { config: AgentConfig; driver: HostDriver; metrics: Metrics; log: Logger; shutdown: AbortSignal };
+type Parts = {
+  config: AgentConfig;
+  driver: HostDriver;
+  pairing: Pairing;
+  metrics: Metrics;
+  log: Logger;
+  shutdown: AbortSignal;
+};
+/** Who is being paired has no token yet; the proof in the body stands for it. */
+const PAIR = `${PREFIX}/pair`;
+
 type Request = IncomingMessage & { body?: unknown };
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {
@@ -73,8 +84,8 @@ function assertMethod(request: IncomingMessage, response: ServerResponse, allowe
 }
 
 /** oRPC's handler; whatever is thrown inside leaves it as a problem. */
-function makeContractHandler({ config, driver, log }: Parts) {
-  return new OpenAPIHandler<AgentContext>(makeRouter(config, driver), {
+function makeContractHandler({ config, driver, pairing, log }: Parts) {
+  return new OpenAPIHandler<AgentContext>(makeRouter(config, driver, pairing), {
     customErrorResponseBodyEncoder: (error) => error.data,
     clientInterceptors: [
       async (options) => {
@@ -104,7 +115,7 @@ function makeContractHandler({ config, driver, log }: Parts) {
 
 /** The request listener of the agent. */
 export function makeHandler(parts: Parts) {
-  const { config, driver, metrics, log, shutdown } = parts;
+  const { config, driver, pairing, metrics, log, shutdown } = parts;
   const contract = makeContractHandler(parts);
   let openApi: Promise<unknown> | null = null;
   let hostState: { at: number; state: Promise<HostState> } | null = null;
@@ -132,14 +143,19 @@ export function makeHandler(parts: Parts) {
     return pathname;
   }
 
-  async function serveContract(routes: Route[], request: Request, response: ServerResponse, traceId: string) {
+  async function serveContract(
+    routes: Route[],
+    request: Request,
+    response: ServerResponse,
+    caller: { traceId: string; tokenSha256: string },
+  ) {
     assertMethod(
       request,
       response,
       routes.map((route) => route.method),
     );
     if (request.method !== "GET") request.body = await readJsonBody(request);
-    const context = { traceId, shutdown };
+    const context = { ...caller, shutdown };
     const { matched } = await contract.handle(request, response, { prefix: PREFIX, context });
     if (!matched) throw new ProblemError("not_found", "There is no such address.");
   }
@@ -154,12 +170,14 @@ export function makeHandler(parts: Parts) {
       send(response, 200, "application/json", JSON.stringify(await openApi));
       return pathname;
     }
-    if (pathname.startsWith(`${PREFIX}/`) && !isAuthorized(request.headers.authorization, config.tokenSha256)) {
+    const known = [...config.tokenSha256, ...pairing.tokens.hashes()];
+    const tokenSha256 = authorizedHash(request.headers.authorization, known);
+    if (pathname.startsWith(`${PREFIX}/`) && pathname !== PAIR && tokenSha256 === null) {
       throw new ProblemError("unauthenticated", "Send a token that this agent knows as 'Authorization: Bearer …'.");
     }
     const routes = routesAt(pathname);
     if (routes.length === 0) throw new ProblemError("not_found", "There is no such address.");
-    await serveContract(routes, request, response, traceId);
+    await serveContract(routes, request, response, { traceId, tokenSha256: tokenSha256 ?? "" });
     return routes[0]?.template ?? pathname;
   }
 

@@ -7,9 +7,15 @@ import type { DomainItem, HostDriver } from "../driver.ts";
 import { observeError } from "../failure.ts";
 import { DomainLocks } from "../operations/domain-locks.ts";
 import { validateCheckpoints } from "../operations/validate.ts";
+import type { Pairing } from "../pairing/pairing.ts";
 import { formatPath } from "./problems.ts";
 
-export type AgentContext = { traceId: string; shutdown: AbortSignal };
+export type AgentContext = {
+  traceId: string;
+  shutdown: AbortSignal;
+  /** SHA-256 of the token that was sent; empty for the one call that needs none. */
+  tokenSha256: string;
+};
 
 const HEARTBEAT_MS = 15_000;
 export const AGENT_VERSION = "0.1.0";
@@ -68,7 +74,7 @@ async function* withHeartbeat(events: AsyncGenerator<HostEvent>): AsyncGenerator
 const either = (signal: AbortSignal | undefined, shutdown: AbortSignal): AbortSignal =>
   signal === undefined ? shutdown : AbortSignal.any([signal, shutdown]);
 
-export function makeRouter(config: AgentConfig, driver: HostDriver) {
+export function makeRouter(config: AgentConfig, driver: HostDriver, pairing: Pairing) {
   const locks = new DomainLocks();
   return os.router({
     host: os.host.handler(async () => ({
@@ -112,5 +118,14 @@ export function makeRouter(config: AgentConfig, driver: HostDriver) {
     verifyBackup: os.verifyBackup.handler(({ input, signal, context }) =>
       driver.verifyBackup(input, either(signal, context.shutdown)),
     ),
+    pair: os.pair.handler(({ input, context }) => {
+      pairing.pair(input, context.traceId);
+      return { name: config.name, agentVersion: AGENT_VERSION };
+    }),
+    rotateToken: os.rotateToken.handler(({ input, context }) => ({
+      accepted: pairing.tokens.rotate(context.tokenSha256, input.tokenSha256),
+    })),
+    confirmToken: os.confirmToken.handler(({ context }) => ({ accepted: pairing.tokens.confirm(context.tokenSha256) })),
+    revokeToken: os.revokeToken.handler(({ context }) => ({ accepted: pairing.tokens.revoke(context.tokenSha256) })),
   });
 }

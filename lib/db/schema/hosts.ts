@@ -50,8 +50,6 @@ export const hostCredentials = pgTable("host_credentials", {
   /** The agent's own certificate, PEM: the only one that is taken. */
   certificate: text("certificate").notNull(),
   sealedToken: text("sealed_token").notNull(),
-  /** While a rotation is under way: the agent may know this one already. */
-  sealedNextToken: text("sealed_next_token"),
   /** The agent still takes the token before this one. */
   confirmPending: boolean("confirm_pending").notNull().default(false),
   pairedAt: at("paired_at").notNull().defaultNow(),

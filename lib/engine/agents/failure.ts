@@ -23,6 +23,22 @@ export class AgentCutOff extends Error {
   }
 }
 
+/** Who answers shows another certificate than the one that was pinned. Nothing was sent. */
+export class WrongCertificate extends Error {
+  constructor(shown: string) {
+    super(`It shows ${/^[0-9a-f]+$/.test(shown) ? `the certificate ${shown}…` : shown}.`);
+    this.name = "WrongCertificate";
+  }
+}
+
+/** A host's token cannot be opened here, so nothing was asked. */
+export class SealBroken extends Error {
+  constructor(words: string) {
+    super(words);
+    this.name = "SealBroken";
+  }
+}
+
 export async function readRefusal(response: { status: number; text: () => Promise<string> }): Promise<AgentRefusal> {
   const text = await response.text().catch(() => "");
   let body: unknown = null;
@@ -39,6 +55,7 @@ export async function readRefusal(response: { status: number; text: () => Promis
 export function isAgentFailure(error: unknown): boolean {
   for (let e: unknown = error; e instanceof Error; e = e.cause) {
     if (e instanceof AgentRefusal || e instanceof AgentCutOff) return true;
+    if (e instanceof WrongCertificate || e instanceof SealBroken) return true;
     if (["ORPCError", "ValidationError", "AbortError", "TimeoutError", "ErrorEvent"].includes(e.name)) return true;
     if (e instanceof TypeError && /fetch failed|terminated/.test(e.message)) return true;
     if (String((e as { code?: unknown }).code).startsWith("UND_ERR_")) return true;
@@ -74,6 +91,16 @@ export function toObserveError(error: unknown, hostName: string): ObserveError {
     const hostMessage = problem?.hostMessage ?? problem?.detail ?? null;
     const message = `The agent on ${hostName} answered with an error (${problem?.code ?? status}).`;
     return { code: "agent-refused", message, hostMessage, retryable: problem?.retryable ?? status >= 500 };
+  }
+  for (let e: unknown = error; e instanceof Error; e = e.cause) {
+    if (e instanceof WrongCertificate) {
+      const message = `Who answers at ${hostName}'s address does not show the certificate that was pinned when it was paired. Nothing was sent to it.`;
+      return { code: "agent-refused", message, hostMessage: e.message, retryable: false };
+    }
+    if (e instanceof SealBroken) {
+      const message = `The token of ${hostName} cannot be opened by this server.`;
+      return { code: "agent-refused", message, hostMessage: e.message, retryable: false };
+    }
   }
   const late = isTimeout(error);
   const message = late

@@ -35,8 +35,7 @@ export async function observeHost(context: Context, { hostId }: { hostId: string
   const { engine, actor, traceId } = context;
   await getHost(context, { hostId });
   const host = engine.hosts.get(hostId);
-  if (!host)
-    throw new ProblemError("unavailable", "The host is not in the configuration any more.", { subject: hostId });
+  if (!host) throw new ProblemError("unavailable", "The host is not watched any more.", { subject: hostId });
   const audit = (outcome: "done" | "failed", detail: string) =>
     writeAudit(engine.db.orm, {
       actor: actorName(actor),

@@ -13,6 +13,7 @@ import {
   touchUnchanged,
 } from "#db/index.ts";
 import { AgentCutOff, toObserveError } from "../agents/failure.ts";
+import { confirmRotation } from "../hosts/confirm-rotation.ts";
 import { log } from "../log.ts";
 import type { Engine, EngineHost } from "../state.ts";
 import { applyAbsent, applyCounts, applyFailure, applyObservation } from "./apply.ts";
@@ -194,6 +195,7 @@ export async function contactHost(engine: Engine, host: EngineHost): Promise<voi
     error,
   });
   await notifyChange(engine.db.orm, { type: "host", hostId: host.id });
+  if (host.paired?.confirmPending) await confirmRotation(engine, host);
 }
 
 /** The host failed: everything it said stays, and is shown as old. */

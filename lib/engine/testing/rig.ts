@@ -36,6 +36,9 @@ export type SimHost = {
   start: () => Promise<void>;
 };
 
+/** Under which the rig's engines keep tokens of paired hosts. */
+export const SECRET_KEY = Buffer.alloc(32, 7);
+
 export type Rig = {
   dir: string;
   postgres: EmbeddedPostgres;
@@ -45,7 +48,7 @@ export type Rig = {
   newEngine: (
     url: string,
     hosts: SimHost[],
-    more?: { watch?: boolean; work?: boolean; policy?: object; admin?: object },
+    more?: { watch?: boolean; work?: boolean; policy?: object; admin?: object; secretKey?: Buffer | null },
   ) => Promise<Engine>;
   /** Between two tests: a database takes only so many connections. */
   stopEngines: () => Promise<void>;
@@ -83,7 +86,13 @@ export async function openRig(): Promise<Rig> {
         policy: { redefineOnStart: "ask", observeEverySeconds: 3_600, staleAfterSeconds: 7_200, ...more.policy },
         ...(more.admin ? { admin: more.admin } : {}),
       });
-      const engine = await startEngine({ databaseUrl: url, config, watch: more.watch ?? false, work: more.work });
+      const engine = await startEngine({
+        databaseUrl: url,
+        config,
+        watch: more.watch ?? false,
+        work: more.work,
+        secretKey: more.secretKey === undefined ? SECRET_KEY : more.secretKey,
+      });
       engines.add(engine);
       return engine;
     },

@@ -1,0 +1,1 @@
+ALTER TABLE "host_credentials" DROP COLUMN "sealed_next_token";
