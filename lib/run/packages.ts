@@ -35,6 +35,7 @@ export const HOST_NEEDS: Need[] = [
   program("qemu-img", "qemu-utils"),
   program("nbdinfo", "libnbd-bin"),
   program("unshare", "util-linux"),
+  program("openssl", "openssl"),
 ];
 
 /** The foreign tool whose checkpoints the lab makes. */
