@@ -1,28 +1,9 @@
 import { expect, test } from "vitest";
 import type { DriftInput } from "../model.ts";
+import { counting } from "../testing/counting.ts";
 import { healthyInput, healthyLine, imagePath, KIB, lineParents } from "../testing/healthy.ts";
 import { nextBackup } from "../verdict.ts";
 import { findDrift } from "./index.ts";
-
-/** Wraps every object of the input, so that each read of a property or element counts as one operation. */
-function counting<T extends object>(root: T): { value: T; reads: () => number } {
-  let reads = 0;
-  const wrapped = new WeakMap<object, object>();
-  const wrap = <V>(value: V): V => {
-    if (typeof value !== "object" || value === null) return value;
-    const known = wrapped.get(value);
-    if (known) return known as V;
-    const proxy = new Proxy(value, {
-      get(target, key, receiver) {
-        reads += 1;
-        return wrap(Reflect.get(target, key, receiver));
-      },
-    });
-    wrapped.set(value, proxy);
-    return proxy;
-  };
-  return { value: wrap(root), reads: () => reads };
-}
 
 function costOf(input: DriftInput): number {
   const { value, reads } = counting(input);

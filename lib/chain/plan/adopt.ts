@@ -13,30 +13,37 @@ export function planAdopt(input: PlanInput, facts: PlanFacts, checkpointIds: rea
   const refusals = guardHost(input, facts);
   const distrusted = distrustedDisks(input.findings);
   const chosen = new Set<string>();
+  // Adopted by an earlier plan that perhaps ended before its links were made.
+  const already = new Set(checkpointIds.filter((id) => facts.recorded.get(id)?.origin === "adopted"));
   checkpointIds.forEach((id, index) => {
+    if (already.has(id)) return;
     const found = checkAdoptable(facts, id, distrusted, `checkpointIds[${index}]`);
     if (found.length === 0) chosen.add(id);
     refusals.push(...found);
   });
   if (refusals.length > 0 || !facts.host.ok) return refuse(...refusals);
-  if (chosen.size === 0) return refuse(refusal("nothing-to-do", "No checkpoint was named."));
-
   const ordered = orderCheckpoints([...facts.host.value.values()]).ordered;
   const known = { has: (id: string) => facts.recorded.has(id) || chosen.has(id) };
-  const before = sharedAncestors(ordered, facts.recorded);
+  const before = sharedAncestors(ordered, { has: (id) => facts.recorded.has(id) && !already.has(id) });
   const after = sharedAncestors(ordered, known);
   const checkpoints = ordered
     .filter(({ id }) => chosen.has(id))
     .map((listed): CheckpointDefinition => definitionOf(listed, after.get(listed.id) ?? null));
   // A recorded one that libvirt has below an adopted one hangs there in the record too, where both agreed before.
-  const inRecord = sharedAncestors(facts.ordered, { has: (id) => listedOf(facts, id) !== undefined });
+  const inRecord = sharedAncestors(facts.ordered, {
+    has: (id) => listedOf(facts, id) !== undefined && !already.has(id),
+  });
+  const isNew = (id: string | null) => id !== null && (chosen.has(id) || already.has(id));
   const items = facts.ordered
     .filter(({ id }) => listedOf(facts, id) !== undefined && inRecord.get(id) === before.get(id))
-    .filter(({ id }) => chosen.has(after.get(id) ?? ""))
+    .filter(({ id, parentId }) => isNew(after.get(id) ?? null) && parentId !== after.get(id))
     .map(({ id }) => ({ checkpointId: id, parentId: after.get(id) ?? null }));
+  if (checkpoints.length + items.length === 0) {
+    return refuse(refusal("nothing-to-do", "Every checkpoint that was named is adopted already."));
+  }
   return drafted({
     actions: [{ verb: "record.adopt", checkpoints }, { verb: "record.relink", items }, { verb: "prove" }],
-    consequences: [words.adopted(checkpoints.map(({ id }) => id))],
+    consequences: [words.adopted([...chosen, ...already])],
     losses: [],
   });
 }

@@ -1,15 +1,16 @@
 /** From a wish to a plan: a pure function of record, observation, intent and policy. Nothing has happened yet. */
 import { assertNever } from "../assert-never.ts";
+import type { DiskVerdict } from "../model.ts";
 import { findingTitle } from "../words/findings.ts";
 import * as words from "../words/plans.ts";
 import { planAdopt } from "./adopt.ts";
 import { planBackup } from "./backup.ts";
 import { basisOf } from "./basis.ts";
-import type { Draft, DraftResult } from "./draft.ts";
+import { type Draft, type DraftResult, refusal } from "./draft.ts";
 import { type PlanFacts, planFacts } from "./facts.ts";
 import { guardRecord, guardVm } from "./guards.ts";
 import { planHeal } from "./heal.ts";
-import type { Plan, PlanInput, PlanRequest, PlanResult } from "./model.ts";
+import type { Plan, PlanInput, PlanRefusal, PlanRequest, PlanResult } from "./model.ts";
 import { outcomeOf } from "./outcome.ts";
 import { planPrune } from "./prune.ts";
 import { planRedefine } from "./redefine.ts";
@@ -28,7 +29,31 @@ export function buildPlan(input: PlanInput): PlanResult {
   const record = input.request.intent === "repair-record" ? [] : guardRecord(input);
   if (record.length > 0) return { ok: false, refusals: record };
   const result = draftOf(input, planFacts(input));
-  return result.ok ? { ok: true, plan: complete(input, result.draft) } : result;
+  if (!result.ok) return result;
+  const plan = complete(input, result.draft);
+  const hidden = hiddenRewinds(input, plan);
+  return hidden.length > 0 ? { ok: false, refusals: hidden } : { ok: true, plan };
+}
+
+/**
+ * A rewind is proven by one bitmap and true of the whole disk. A plan that takes that bitmap and leaves others would
+ * make them bases again, with an interval missing that nothing shows any more.
+ */
+function hiddenRewinds({ findings }: PlanInput, { promises, costs }: Plan): PlanRefusal[] {
+  const gone = new Set(promises);
+  const rewound = findings.filter(({ id, kind }) => kind === "bitmap.rewound" && gone.has(id));
+  const disks = new Set(rewound.map(({ subject }) => subject.disk));
+  return costs
+    .filter(({ disk, now, after }) => disks.has(disk) && now.reason === "rewound" && isBased(after))
+    .map(({ disk }) => {
+      const reason = `An older image was put back on ${disk}. Heal that first: this plan would take away what shows it.`;
+      return refusal("unhealthy", reason);
+    });
+}
+
+/** A base would be found, now or after a redefine. */
+function isBased({ verdict, reason }: DiskVerdict): boolean {
+  return verdict === "incremental" || reason === "metadata-missing" || reason === "metadata-differs";
 }
 
 function draftOf(input: PlanInput, facts: PlanFacts): DraftResult {

@@ -3,12 +3,12 @@ import { sharedAncestors } from "../findings/metadata.ts";
 import type { HostCheckpoint, RecordCheckpoint } from "../model.ts";
 import { orderCheckpoints } from "../order.ts";
 import { type CoverState, countsHere, coverState, isHealthyState, type PlanFacts } from "./facts.ts";
-import type { CheckpointDefinition } from "./model.ts";
+import type { CheckpointDefinition, PlanMode } from "./model.ts";
 
 export type LeftOut = { id: string; disks: { disk: string; state: CoverState }[] };
 
 export type Definitions = {
-  /** Everything that may be defined, the current line first. */
+  /** What is sent, the current line first. A checkpoint's parent is in the list too. */
   list: CheckpointDefinition[];
   /** Of these: not listed by libvirt, and listed wrongly. */
   define: string[];
@@ -19,44 +19,51 @@ export type Definitions = {
   forbidden: string[];
 };
 
-/** An unfinished checkpoint must never be made usable, so that it is not in the list. */
+/** An unfinished checkpoint must never be made usable. */
 function isDefinable(item: RecordCheckpoint): boolean {
   return item.state === "active" && item.backup !== "failed" && item.backup !== "aborted";
 }
 
-/** Needs libvirt's list to be read; without it nothing is defined. */
-export function definitionsOf(facts: PlanFacts): Definitions {
+/**
+ * Needs libvirt's list to be read; without it nothing is defined. What may not be defined but is listed all the same
+ * stands in the list as an anchor, so that its children keep their place below it; the agent defines nothing that is
+ * not healthy. A strict list has no unhealthy anchor: it would be refused as a whole.
+ */
+export function definitionsOf(facts: PlanFacts, mode: PlanMode): Definitions {
   const result: Definitions = { list: [], define: [], replace: [], leftOut: [], forbidden: [] };
   if (!facts.host.ok) return result;
+  const host = facts.host.value;
   const forbidden = new Set<string>();
   const sent = new Map<string, string[]>();
+  const anchors = new Set<string>();
   for (const item of facts.ordered) {
-    if (!isDefinable(item)) continue;
     const targets = item.disks.map(({ target }) => target).filter((target) => countsHere(facts, target));
     if (targets.length === 0) continue;
     const states = targets.map((disk) => ({ disk, state: coverState(facts, item.id, disk) }));
     const bad = states.filter(({ state }) => !isHealthyState(state) && state !== "forbidden");
-    if (bad.length > 0) result.leftOut.push({ id: item.id, disks: bad });
-    else {
-      for (const { disk, state } of states) if (state === "forbidden") forbidden.add(disk);
-      sent.set(item.id, targets);
+    const definable = isDefinable(item);
+    if (definable && bad.length > 0) result.leftOut.push({ id: item.id, disks: bad });
+    if (!definable || bad.length > 0) {
+      if (!host.has(item.id) || (mode === "strict" && bad.length > 0)) continue;
+      anchors.add(item.id);
     }
+    for (const { disk, state } of states) if (definable && state === "forbidden") forbidden.add(disk);
+    sent.set(item.id, targets);
   }
-  const host = facts.host.value;
-  const isThere = { has: (id: string) => sent.has(id) || host.has(id) };
-  const parents = sharedAncestors(facts.ordered, isThere);
+  const parents = sharedAncestors(facts.ordered, sent);
   const onHost = sharedAncestors(orderCheckpoints([...host.values()]).ordered, facts.recorded);
   for (const item of facts.ordered) {
     const disks = sent.get(item.id);
     if (!disks) continue;
     const parentId = parents.get(item.id) ?? null;
     result.list.push({ id: item.id, parentId, createdAt: item.createdAt, disks });
+    if (anchors.has(item.id)) continue;
     const listed = host.get(item.id);
     if (!listed) result.define.push(item.id);
-    else if (isWrong(facts, listed, disks) || isElsewhere(listed, parentId, parents, onHost)) {
-      result.replace.push(item.id);
-    }
+    else if (isWrong(facts, listed, disks) || (onHost.get(item.id) ?? null) !== parentId) result.replace.push(item.id);
   }
+  // Anchors alone ask for nothing.
+  if (result.define.length + result.replace.length === 0 && result.list.length === anchors.size) result.list = [];
   result.forbidden = [...forbidden].sort();
   return result;
 }
@@ -68,15 +75,4 @@ function isWrong(facts: PlanFacts, listed: HostCheckpoint, disks: readonly strin
   if (named.some(({ bitmap }) => bitmap !== listed.id)) return true;
   const targets = new Set(named.map(({ target }) => target));
   return targets.size !== disks.length || disks.some((target) => !targets.has(target));
-}
-
-/** As `metadata.parent-differs` compares: a checkpoint that only one side knows is no difference of its children. */
-function isElsewhere(
-  listed: HostCheckpoint,
-  parentId: string | null,
-  parents: ReadonlyMap<string, string | null>,
-  onHost: ReadonlyMap<string, string | null>,
-): boolean {
-  if (listed.parentId === parentId) return false;
-  return (parents.get(listed.id) ?? null) !== (onHost.get(listed.id) ?? null);
 }

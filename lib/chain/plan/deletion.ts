@@ -7,9 +7,9 @@ import type { BitmapName, PlanAction } from "./model.ts";
 export type Deletion = {
   /** Recorded, in the order of the record. */
   recorded: string[];
-  /** Listed by libvirt, leaf to root. */
+  /** Listed by libvirt, leaf to root. Every bitmap of their name goes with them. */
   listed: string[];
-  /** Bitmaps of theirs that libvirt's own deletion would leave behind. */
+  /** Bitmaps of those that libvirt does not list. */
   bitmaps: BitmapName[];
 };
 
@@ -17,19 +17,17 @@ export type Deletion = {
 export function deletionOf(facts: PlanFacts, ids: Iterable<string>): Deletion {
   const named = new Set(ids);
   const recorded = facts.ordered.filter(({ id }) => named.has(id)).map(({ id }) => id);
-  const listed = leafToRoot(facts, named);
-  const bitmaps: BitmapName[] = [];
+  const deletion: Deletion = { recorded, listed: leafToRoot(facts, named), bitmaps: [] };
   for (const id of named) {
-    const definition = listedOf(facts, id);
-    const byLibvirt = new Set(
-      definition?.disks.filter(({ bitmap }) => bitmap === id).map(({ target }) => target) ?? [],
-    );
-    for (const disk of touchedDisks(facts, id)) {
-      const left = !definition?.hasDisksElement || !byLibvirt.has(disk);
-      if (left && hasBitmap(facts, disk, id)) bitmaps.push({ disk, bitmap: id });
+    if (listedOf(facts, id)) continue;
+    const item = facts.recorded.get(id);
+    // Half-made and half-deleted ones may be on any disk.
+    const isHalf = item !== undefined && item.state !== "active";
+    for (const disk of isHalf ? facts.disks.keys() : touchedDisks(facts, id)) {
+      if (hasBitmap(facts, disk, id)) deletion.bitmaps.push({ disk, bitmap: id });
     }
   }
-  return { recorded, listed, bitmaps };
+  return deletion;
 }
 
 export function leafToRoot(facts: PlanFacts, ids: ReadonlySet<string>): string[] {

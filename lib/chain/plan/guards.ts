@@ -68,16 +68,12 @@ export function guardRead(facts: PlanFacts, targets: Iterable<string>): PlanRefu
   return refusals;
 }
 
-/** The attached disks on which a checkpoint may have a bitmap: recorded, listed, or all of them where libvirt names none. */
+/** The attached disks on which a checkpoint has a bitmap as far as record and libvirt say; all where libvirt names none. */
 export function touchedDisks(facts: PlanFacts, id: string): Set<string> {
-  const item = facts.recorded.get(id);
   const listed = listedOf(facts, id);
-  // Half-made and half-deleted ones may be on any disk.
-  const anywhere = (listed && !listed.hasDisksElement) || (item && item.state !== "active");
-  const named = anywhere
-    ? [...facts.disks.keys()]
-    : [...(item?.disks ?? []), ...(listed?.disks ?? [])].map(({ target }) => target);
-  return new Set(named.filter((target) => facts.disks.has(target)));
+  const everywhere = listed !== undefined && !listed.hasDisksElement;
+  const covered = [...(facts.recorded.get(id)?.disks ?? []), ...(listed?.disks ?? [])].map(({ target }) => target);
+  return new Set((everywhere ? [...facts.disks.keys()] : covered).filter((target) => facts.disks.has(target)));
 }
 
 export function isRunning({ power }: Observation): boolean {

@@ -4,7 +4,16 @@ import * as words from "../words/plans.ts";
 import { definitionsOf } from "./definitions.ts";
 import { deletionOf, leafToRoot } from "./deletion.ts";
 import { type DraftResult, drafted, refusal, refuse } from "./draft.ts";
-import { countsHere, hasBitmap, listedOf, type PlanFacts, planFacts } from "./facts.ts";
+import {
+  type CoverState,
+  countsHere,
+  coverState,
+  hasBitmap,
+  isHealthyState,
+  listedOf,
+  type PlanFacts,
+  planFacts,
+} from "./facts.ts";
 import { guardHost, guardRead, touchedDisks } from "./guards.ts";
 import type { BitmapName, PlanAction, PlanInput, PlanRefusal, PlanRequest } from "./model.ts";
 import { simulateAll } from "./simulate.ts";
@@ -24,16 +33,17 @@ export function planHeal(input: PlanInput, facts: PlanFacts, request: HealReques
 
   const { head, tail } = actionsOf(facts, damage);
   const healed = planFacts(simulateAll(facts, [...head, ...tail]));
-  const { list, define, replace } = definitionsOf(healed);
-  // Deleting one bitmap of a running VM takes its checkpoint's definition along: what remains of it is defined again.
-  const isNeeded = damage.partial.length > 0 || (all && define.length + replace.length > 0);
+  const { list, define, replace } = definitionsOf(healed, "salvage");
+  // Definitions that name a bitmap which has gone are made to name what remains.
+  const isListed = damage.partial.some(({ checkpointId }) => listedOf(healed, checkpointId) !== undefined);
+  const isNeeded = define.length + replace.length > 0 && (all || isListed);
   const redefine: PlanAction[] = isNeeded ? [{ verb: "host.redefine", mode: "salvage", checkpoints: list }] : [];
   const actions = [...head, ...redefine, ...tail];
   const result = drafted({
     actions: [...actions, { verb: "prove" }],
     consequences: [
       ...words.healed(damage),
-      ...(redefine.length > 0 && define.length + replace.length > 0 ? [words.defined(define, replace)] : []),
+      ...(redefine.length > 0 ? [words.defined(define, replace)] : []),
       ...(chosen.accepted > 0 ? [words.acceptedLeft(chosen.accepted)] : []),
     ],
     losses: words.healLosses(damage),
@@ -106,12 +116,18 @@ function damageOf(
     for (const { target } of item.disks) if (quarantined.has(target)) lose(item.id, target);
     const disks = lost.get(item.id);
     if (!disks || damage.whole.has(item.id)) continue;
+    // What is left of it must be fit to be defined again, so that everything goes that is no good.
+    for (const { target } of item.disks) if (!isWorthKeeping(coverState(facts, item.id, target))) disks.add(target);
     // A retired disk is expected by nobody; one that is only gone may come back.
     const stays = item.disks.some(({ target }) => !disks.has(target) && !facts.retired.has(target));
     if (mode === "strict" || !stays) damage.whole.add(item.id);
     else for (const disk of [...disks].sort()) damage.partial.push({ checkpointId: item.id, disk });
   }
   return damage;
+}
+
+function isWorthKeeping(state: CoverState): boolean {
+  return isHealthyState(state) || state === "gone" || state === "retired";
 }
 
 /**
@@ -154,14 +170,10 @@ function actionsOf(facts: PlanFacts, damage: Damage): { head: PlanAction[]; tail
       !(facts.recorded.get(id)?.disks ?? []).some(({ target }) => countsHere(facts, target) && !disks.has(target)),
   );
   const ids = new Set([...deletion.listed, ...unlisted.map(([id]) => id)]);
-  const goes = ({ checkpointId: id, disk }: { checkpointId: string; disk: string }) =>
-    ids.has(id) && listedOf(facts, id)?.disks.some(({ target, bitmap }) => target === disk && bitmap === id);
-  const items = damage.partial.filter((item) => hasBitmap(facts, item.disk, item.checkpointId) && !goes(item));
-  const bitmaps = [
-    ...deletion.bitmaps,
-    ...items.map(({ checkpointId, disk }) => ({ disk, bitmap: checkpointId })),
-    ...damage.leftovers.bitmaps,
-  ];
+  const bitmaps = [...deletion.bitmaps, ...damage.leftovers.bitmaps];
+  for (const { checkpointId: bitmap, disk } of damage.partial) {
+    if (hasBitmap(facts, disk, bitmap) && !ids.has(bitmap)) bitmaps.push({ disk, bitmap });
+  }
   return {
     head: [
       { verb: "record.mark-deleting", ids: deletion.recorded },

@@ -1,8 +1,8 @@
 /** The calls that the agent makes for one action: libvirt's and QEMU's own names, with their flags. */
 import { assertNever } from "../assert-never.ts";
-import { definitionsOf } from "./definitions.ts";
 import { hasBitmap, listedOf, type PlanFacts } from "./facts.ts";
 import type { BitmapName, CheckpointDefinition, PlanAction } from "./model.ts";
+import { redefinitionOf } from "./redefinition.ts";
 import type { Line } from "./steps.ts";
 
 type HostAction = Extract<PlanAction, { verb: `host.${string}` }>;
@@ -12,7 +12,7 @@ type HostCounts = { define: number; replace: number; deleteCheckpoints: number; 
 export function hostSteps(facts: PlanFacts, action: HostAction, counts: HostCounts): Line[] {
   switch (action.verb) {
     case "host.redefine":
-      return redefineLines(facts, action.checkpoints, counts);
+      return redefineLines(facts, action, counts);
     case "host.delete-checkpoints":
       return action.ids.flatMap((id) => deleteCheckpointLines(facts, id, counts));
     case "host.delete-bitmaps":
@@ -30,16 +30,20 @@ function line(subject: string, call: string, checkpointIds: string[], disks: str
   return { subject, call, reversible, checkpointIds, disks };
 }
 
-function redefineLines(facts: PlanFacts, list: readonly CheckpointDefinition[], counts: HostCounts): Line[] {
-  const { define, replace } = definitionsOf(facts);
-  const changed = new Set([...define, ...replace]);
-  counts.define += define.length;
-  counts.replace += replace.length;
-  const lines = list.filter(({ id }) => changed.has(id)).map(defineLine);
+function redefineLines(
+  facts: PlanFacts,
+  action: Extract<HostAction, { verb: "host.redefine" }>,
+  counts: HostCounts,
+): Line[] {
+  const list = action.checkpoints;
+  const changes = redefinitionOf(facts, list);
+  for (const { id } of changes) {
+    if (listedOf(facts, id)) counts.replace += 1;
+    else counts.define += 1;
+  }
+  if (changes.length > 0) return changes.map(defineLine);
   const names = list.map(({ id }) => id);
-  return lines.length > 0
-    ? lines
-    : [line("libvirt's list", "virDomainListAllCheckpoints: nothing to define", names, [], true)];
+  return [line("libvirt's list", "virDomainListAllCheckpoints: nothing to define", names, [], true)];
 }
 
 function defineLine({ id, parentId, disks }: CheckpointDefinition): Line {
@@ -51,17 +55,14 @@ function deleteCheckpointLines(facts: PlanFacts, id: string, counts: HostCounts)
   const listed = listedOf(facts, id);
   if (!listed) return [line(`checkpoint ${id}`, `virDomainCheckpointLookupByName ${id}: not there`, [id], [], true)];
   counts.deleteCheckpoints += 1;
-  const named = listed.disks.map(({ target }) => target).filter((target) => facts.disks.has(target));
-  const there = (listed.hasDisksElement ? named : [...facts.disks.keys()]).filter((target) =>
-    hasBitmap(facts, target, id),
-  );
+  const there = [...facts.disks.keys()].filter((target) => hasBitmap(facts, target, id));
   counts.deleteBitmaps += there.length;
   const metadata = line(`checkpoint ${id}`, `virDomainCheckpointDelete(METADATA_ONLY) ${id}`, [id], [], true);
   if (there.length === 0) return [metadata];
   if (!facts.live) return [...there.flatMap((disk) => offlineLines(facts, { disk, bitmap: id })), metadata];
   // libvirt deletes what the definition names and fails on the first that is missing: it must name exactly what is there.
-  const isExact =
-    listed.hasDisksElement && listed.disks.length === there.length && listed.disks.every(({ bitmap }) => bitmap === id);
+  const defined = new Set(listed.disks.filter(({ bitmap }) => bitmap === id).map(({ target }) => target));
+  const isExact = listed.disks.length === there.length && there.every((target) => defined.has(target));
   const narrowed = `virDomainCheckpointCreateXML(REDEFINE) ${id}: only disks ${there.join(", ")}`;
   return [
     ...(isExact ? [] : [line(`checkpoint ${id}`, narrowed, [id], there, true)]),
@@ -78,7 +79,13 @@ function deleteBitmapLines(facts: PlanFacts, item: BitmapName, counts: HostCount
   counts.deleteBitmaps += 1;
   if (!facts.live) return offlineLines(facts, item);
   return [
-    line(subject, `virDomainCheckpointCreateXML(REDEFINE) with bitmap ${bitmap} on ${disk} only`, ids, [disk], true),
+    line(
+      subject,
+      `virDomainCheckpointCreateXML(REDEFINE): a short-lived definition with bitmap ${bitmap} on ${disk} only`,
+      ids,
+      [disk],
+      true,
+    ),
     line(subject, `virDomainCheckpointDelete(0): bitmap ${bitmap} on ${disk}`, ids, [disk], false),
   ];
 }

@@ -9,7 +9,7 @@ import type { PlanInput, PlanMode, PlanRefusal } from "./model.ts";
 export function planRedefine(input: PlanInput, facts: PlanFacts, mode: PlanMode): DraftResult {
   const refusals = guardHost(input, facts);
   if (refusals.length > 0) return refuse(...refusals);
-  const { list, define, replace, leftOut, forbidden } = definitionsOf(facts);
+  const { list, define, replace, leftOut, forbidden } = definitionsOf(facts, mode);
   if (mode === "strict" && leftOut.length > 0) {
     return refuse(...leftOut.flatMap(({ id, disks }) => disks.map(({ disk, state }) => unhealthy(id, disk, state))));
   }

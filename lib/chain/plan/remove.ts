@@ -7,6 +7,10 @@ import { hasBitmap, listedOf, type PlanFacts } from "./facts.ts";
 import { guardHost, guardRead, touchedDisks } from "./guards.ts";
 import type { BitmapName, PlanInput, PlanRefusal, PlanRequest } from "./model.ts";
 
+/** Control characters do not come through an attribute of XML: libvirt would look for another name. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const NOT_IN_XML = /[\u0000-\u001f\u007f\ufffe\uffff]/;
+
 type RemoveRequest = Extract<PlanRequest, { intent: "remove" }>;
 
 export function planRemove(input: PlanInput, facts: PlanFacts, request: RemoveRequest): DraftResult {
@@ -38,7 +42,10 @@ export function planRemove(input: PlanInput, facts: PlanFacts, request: RemoveRe
       { verb: "record.delete", ids: deletion.recorded },
       { verb: "prove" },
     ],
-    consequences: words.removed({ recorded: deletion.recorded, foreign, bitmaps }),
+    consequences: [
+      ...words.removed({ recorded: deletion.recorded, foreign, bitmaps }),
+      ...words.detached(facts, deletion.recorded),
+    ],
     losses: [
       ...foreign.map((id) => words.foreignLoss(id, guessOwner(id))),
       ...bitmaps.map((item) => words.bitmapLoss(item, guessOwner(item.bitmap))),
@@ -61,6 +68,10 @@ function checkBitmap(
     return [refusal("not-found", `There is no bitmap ${bitmap} on ${disk}.`, `${field}.bitmap`)];
   }
   if (named.has(bitmap)) return [];
+  if (facts.live && NOT_IN_XML.test(bitmap)) {
+    const reason = `libvirt cannot be told the name of this bitmap on ${disk}. Stop the VM, then it can be deleted.`;
+    return [refusal("in-use", reason, `${field}.bitmap`)];
+  }
   const item = facts.recorded.get(bitmap);
   if (item?.disks.some(({ target }) => target === disk)) {
     const reason = `Bitmap ${bitmap} on ${disk} belongs to a recorded checkpoint. Heal or prune the checkpoint instead.`;

@@ -2,8 +2,9 @@
 import { assertNever } from "../assert-never.ts";
 import type { DiskObservation, HostCheckpoint, Observation, RecordCheckpoint, VmRecord } from "../model.ts";
 import { orderCheckpoints } from "../order.ts";
-import type { PlanState } from "./facts.ts";
+import { type PlanState, planFacts } from "./facts.ts";
 import type { BitmapName, CheckpointDefinition, PlanAction } from "./model.ts";
+import { redefinitionOf } from "./redefinition.ts";
 
 export function simulateAll(state: PlanState, actions: readonly PlanAction[]): PlanState {
   return actions.reduce(simulate, state);
@@ -16,11 +17,11 @@ export function simulate(state: PlanState, action: PlanAction): PlanState {
   const withHost = (next: Observation): PlanState => ({ record, observation: next });
   switch (action.verb) {
     case "host.redefine":
-      return withHost(redefined(observation, action.checkpoints));
+      return withHost(redefined(observation, redefinitionOf(planFacts(state), action.checkpoints)));
     case "host.delete-checkpoints":
-      return withHost(deletedCheckpoints(observation, action.ids));
+      return withHost(deletedCheckpoints(state, action.ids));
     case "host.delete-bitmaps":
-      return withHost(deletedBitmaps(observation, action.items));
+      return withHost(withoutBitmaps(state, action.items));
     case "host.abort-job":
       return withHost({ ...observation, job: { ok: true, value: NO_JOB } });
     case "host.backup":
@@ -168,32 +169,18 @@ function redefined(observation: Observation, list: readonly CheckpointDefinition
   });
 }
 
-/** Bitmaps of the same name on the disks of the definition; without a disks element on every disk. */
-function deletedCheckpoints(observation: Observation, ids: readonly string[]): Observation {
-  if (!observation.checkpoints.ok) return observation;
+/** Every bitmap of their name goes with them, whatever the definition says. */
+function deletedCheckpoints(state: PlanState, ids: readonly string[]): Observation {
+  const { checkpoints, disks } = state.observation;
+  if (!checkpoints.ok) return state.observation;
   const gone = new Set(ids);
-  const targets = observation.disks.map(({ target }) => target);
-  const bitmaps = observation.checkpoints.value
-    .filter(({ id }) => gone.has(id))
-    .flatMap(({ id, hasDisksElement, disks }) =>
-      (hasDisksElement ? disks.map(({ target }) => target) : targets).map((disk) => ({ disk, bitmap: id })),
-    );
-  const cleared = withoutBitmaps(observation, bitmaps);
-  return withList(cleared, (list) => relinked(list, ids));
+  const listed = checkpoints.value.filter(({ id }) => gone.has(id));
+  const bitmaps = listed.flatMap(({ id }) => disks.map(({ target }) => ({ disk: target, bitmap: id })));
+  return withList(withoutBitmaps(state, bitmaps), (list) => relinked(list, ids));
 }
 
-/** A definition of the same name no longer names the disk. */
-function deletedBitmaps(observation: Observation, items: readonly BitmapName[]): Observation {
-  const named = new Set(items.map(({ disk, bitmap }) => `${disk}\n${bitmap}`));
-  return withList(withoutBitmaps(observation, items), (list) =>
-    list.map((item) => {
-      const disks = item.disks.filter(({ target, bitmap }) => bitmap !== item.id || !named.has(`${target}\n${bitmap}`));
-      return disks.length === item.disks.length ? item : { ...item, disks };
-    }),
-  );
-}
-
-function withoutBitmaps(observation: Observation, items: readonly BitmapName[]): Observation {
+/** From every layer; definitions stay as they are. */
+function withoutBitmaps({ observation }: PlanState, items: readonly BitmapName[]): Observation {
   const byDisk = new Map<string, Set<string>>();
   for (const { disk, bitmap } of items) {
     const names = byDisk.get(disk);
