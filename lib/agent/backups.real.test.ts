@@ -1,5 +1,6 @@
 /** Backups of a real host through the agent's API: what is written, how a job ended, and what is left of one that did not. */
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -9,6 +10,7 @@ import type { LabHost } from "#lab/host.ts";
 import { type Lab, openLab } from "#lab/lab.ts";
 import type { LabVm } from "#lab/vm.ts";
 import { AgentProcess } from "./testing/agent-process.ts";
+import { slowDownNextBackup } from "./testing/slow-backup.ts";
 import { until } from "./testing/until.ts";
 
 const run = promisify(execFile);
@@ -106,5 +108,115 @@ describe("backups of a real host", () => {
       expect(stdout).toContain("identical");
     }
     await vm.start();
+  });
+
+  describe("interrupted", () => {
+    /** A full backup of vda that lasts until `release`. */
+    const beginSlow = async (name: string) => {
+      const slow = await slowDownNextBackup(host.uri, vm, "vda");
+      await begin(name, [full("vda", `guest/${name}/vda.qcow2`)]);
+      await slow.caught;
+      return slow;
+    };
+    const checkpoints = async (): Promise<string[]> => (await vm.checkpoints()).map(({ id }) => id);
+    beforeAll(async () => {
+      // More than a blink of copying.
+      await vm.write("vda", 0, 192 * MIB, 9);
+    });
+
+    it("shows a job that runs with its progress, and refuses a second one naming it", async () => {
+      const slow = await beginSlow("seen");
+      const seen = await current();
+      expect(seen).toMatchObject({ state: "running", checkpointId: "seen", endedAt: null, error: null });
+      expect(seen.progress?.totalBytes).toBe(256 * MIB);
+      expect(seen.progress?.doneBytes).toBeLessThan(256 * MIB);
+      const second = { checkpointId: "second", disks: [full("vdb", "guest/second/vdb.qcow2")] };
+      const { status, body } = await agent.post(`/v1/domains/${vm.id}/backups`, second);
+      expect([status, body.code]).toEqual([409, "vm_busy"]);
+      expect(body.detail).toContain("backup");
+      expect(existsSync(at("guest/second"))).toBe(false);
+      await slow.release();
+      expect(await ended()).toMatchObject({ state: "finished", checkpointId: "seen" });
+      slow.close();
+    });
+
+    it("aborts a job, says so from then on, and leaves checkpoint and file for its caller to decide", async () => {
+      const slow = await beginSlow("given-up");
+      const held = await agent.post("/v1/backups/discard", { paths: [at("guest/given-up/vda.qcow2")] });
+      expect([held.status, held.body.code]).toEqual([409, "conflict"]);
+      const { status, body } = await agent.delete(`/v1/domains/${vm.id}/backups/current`);
+      expect([status, body.state]).toEqual([200, "aborted"]);
+      expect(await current()).toMatchObject({ state: "aborted", checkpointId: "given-up" });
+      expect(await checkpoints()).toContain("given-up");
+      const gone = await agent.post("/v1/backups/discard", { paths: [at("guest/given-up/vda.qcow2")] });
+      expect(gone.body).toEqual({ removed: [at("guest/given-up/vda.qcow2")], absent: [] });
+      expect(existsSync(at("guest/given-up"))).toBe(false);
+      slow.close();
+    });
+
+    it("says aborted when somebody else aborted it", async () => {
+      const slow = await beginSlow("taken-away");
+      await vm.abortJob();
+      expect(await ended()).toMatchObject({ state: "aborted", error: { message: "Somebody aborted the backup." } });
+      slow.close();
+    });
+
+    it("goes on with a job over a killed agent, and knows it for the same", async () => {
+      const slow = await beginSlow("survivor");
+      const { startedAt } = await current();
+      await agent.kill();
+      agent = await AgentProcess.start({ libvirtUri: host.uri, repositories: [lab.repository] });
+      expect(await current()).toMatchObject({ state: "running", checkpointId: "survivor", startedAt });
+      await slow.release();
+      expect(await ended()).toMatchObject({ state: "finished", checkpointId: "survivor" });
+      slow.close();
+    });
+
+    it("never says finished of a job that ended while no agent looked and that another one hides", async () => {
+      const slow = await beginSlow("unseen");
+      await current();
+      await agent.kill();
+      await vm.abortJob();
+      slow.close();
+      await lab.vm(vm.id).backupBegin({ mode: "push", disks: { vdb: { path: at("foreign.qcow2") } } });
+      await until("the foreign job to end", 10_000, async () => {
+        const told = await vm.virsh(["domjobinfo", vm.id]);
+        return told.includes("None") || null;
+      });
+      agent = await AgentProcess.start({ libvirtUri: host.uri, repositories: [lab.repository] });
+      expect(await current()).toMatchObject({ state: "ended-unseen", checkpointId: "unseen", error: null });
+    });
+
+    it("keeps how a job ended over a restart", async () => {
+      await begin("kept", [full("vdb", "guest/kept/vdb.qcow2")]);
+      const end = await ended();
+      expect(end).toMatchObject({ state: "finished", checkpointId: "kept" });
+      await agent.stop();
+      agent = await AgentProcess.start({ libvirtUri: host.uri, repositories: [lab.repository] });
+      expect(await current()).toEqual(end);
+    });
+
+    it("finds its job again after libvirtd was killed in the middle", async () => {
+      const slow = await beginSlow("daemon");
+      slow.close();
+      await host.killDaemon();
+      await host.startDaemon();
+      const again = await until("the job to be read again", 15_000, async () => {
+        const { status, body } = await agent.get(`/v1/domains/${vm.id}/backups/current`);
+        return status === 200 ? currentBackupSchema.parse(body) : null;
+      });
+      expect(again).toMatchObject({ state: "running", checkpointId: "daemon" });
+      await agent.delete(`/v1/domains/${vm.id}/backups/current`);
+      expect(await current()).toMatchObject({ state: "aborted", checkpointId: "daemon" });
+    });
+
+    it("says failed when QEMU is killed in the middle", async () => {
+      const slow = await beginSlow("killed");
+      slow.close();
+      await vm.kill();
+      const end = await ended();
+      expect(end).toMatchObject({ state: "failed", checkpointId: "killed", error: { code: "domain-changed" } });
+      await vm.start();
+    });
   });
 });
