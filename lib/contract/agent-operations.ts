@@ -223,7 +223,13 @@ export const verifyBackupInput = z.strictObject({
     .min(1)
     .max(LIMITS.disksPerVm),
   /** The VM whose stopped disks are compared; null: only check and hash. */
-  compareWith: z.strictObject({ vmId }).nullable(),
+  compareWith: z
+    .strictObject({
+      vmId,
+      /** The checkpoint made with this backup: its bitmaps tell whether a disk was written to since. */
+      checkpointId: checkpointName.optional(),
+    })
+    .nullable(),
 });
 export type VerifyBackupInput = z.output<typeof verifyBackupInput>;
 

@@ -29,6 +29,7 @@ const NOTE_EVERY_MS = 1_000;
 const REAP_EVERY_MS = 5_000;
 const REAP_FOR_MS = 120_000;
 const OWN_LOOK_MS = 5_000;
+const HEARING_MS = 5_000;
 
 type Place = { repository: string; note: BackupNote };
 /** `connection`: the event connection under which ours was last known to run; null: none. */
@@ -118,6 +119,7 @@ export class BackupJobs {
       end: null,
     };
     const place: Place = { repository: first.file.repository, note };
+    await this.#hearing();
     const made = new MadeFiles();
     const undo = async (): Promise<void> => {
       this.#watches.delete(vmId);
@@ -201,6 +203,12 @@ export class BackupJobs {
       await sleep(LOOK_EVERY_MS);
     }
     return isOurs ? await this.current(vmId) : { ...foreign(look), state: "aborted", endedAt: iso(Date.now()) };
+  }
+
+  /** The end of a short job is only ever heard. An agent that has just started waits until it hears; not for long. */
+  async #hearing(): Promise<void> {
+    const deadline = Date.now() + HEARING_MS;
+    while (this.#connection === null && Date.now() < deadline) await sleep(LOOK_EVERY_MS);
   }
 
   /** libvirt has begun it. */

@@ -2,20 +2,14 @@
 import { execFile } from "node:child_process";
 import type { ObserveError } from "#chain/model.ts";
 import type { HostInfo } from "#contract/agent.ts";
-import { discardFiles } from "../backups/discard.ts";
 import { checkRepositories } from "../backups/repositories.ts";
-import {
-  type DomainItem,
-  type HostDriver,
-  type HostState,
-  NO_BACKUP_OPERATIONS,
-  type ObserveRequest,
-} from "../driver.ts";
+import type { DomainItem, HostDriver, HostState, ObserveRequest } from "../driver.ts";
 import { toObserveError } from "../failure.ts";
 import { makeCheckpointOperations } from "../operations/checkpoint-operations.ts";
 import { mapConcurrent } from "../operations/map-concurrent.ts";
 import { toItem } from "../operations/observation.ts";
 import { BackupJobs } from "./backup-jobs.ts";
+import { makeBackupOperations } from "./backup-operations.ts";
 import { CallPool } from "./call-pool.ts";
 import { EventSource } from "./event-source.ts";
 import { readExtents } from "./extents.ts";
@@ -101,7 +95,7 @@ export function openLibvirtDriver({ uri, qmp, repositories }: LibvirtOptions): H
 
   return {
     ...makeCheckpointOperations(makeLibvirtSteps(pool, qmp)),
-    ...NO_BACKUP_OPERATIONS,
+    ...makeBackupOperations({ pool, jobs: backups, uri, repositories, qmp }),
     async host(): Promise<HostState> {
       const [state, present] = await Promise.all([connection(), tools]);
       const { backups: canBackUp, switchedOff: without } = await checkRepositories(repositories, present["qemu-img"]);
@@ -128,14 +122,6 @@ export function openLibvirtDriver({ uri, qmp, repositories }: LibvirtOptions): H
       const ids = vmIds ?? (await pool.call("ids", {}));
       return mapConcurrent(new Set(ids), DOMAINS_AT_ONCE, signal, (vmId) => observeOne(vmId, known?.[vmId]));
     },
-    beginBackup: (input) => backups.begin(input),
-    currentBackup: ({ vmId }) => backups.current(vmId),
-    abortBackup: ({ vmId }) => backups.abort(vmId),
-    discardFiles: (input) =>
-      discardFiles(repositories, input, async (paths) => {
-        const states = await pool.call("writers", { paths });
-        return states.map((state) => state === "held");
-      }),
     extents: (request) => readExtents({ pool, pulls, qmp }, request),
     events: (signal) => events.subscribe(signal),
     gauges: () => ({

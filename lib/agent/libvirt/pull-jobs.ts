@@ -12,7 +12,7 @@ import { HostFailure, observeError } from "../failure.ts";
 import { type DirtyExtent, mapDirty } from "../qemu/extents.ts";
 import type { CallPool } from "./call-pool.ts";
 import { CallFailure } from "./call-process.ts";
-import { readStartTime } from "./runtime-id.ts";
+import { AGENT_NAME, isAgentAlive } from "./runtime-id.ts";
 import { buildXml } from "./xml.ts";
 
 const PREFIX = "driftline-pull-";
@@ -24,7 +24,6 @@ const REAP_EVERY_MS = 5_000;
 const REAP_FOR_MS = 120_000;
 
 const noteSchema = z.object({ uri: z.string(), vmId: z.string(), socketPath: z.string(), agent: z.string() });
-const myself = `${process.pid}-${readStartTime(process.pid)}`;
 
 type Wanted = { vmId: string; target: string; name: string };
 
@@ -61,7 +60,7 @@ export class PullJobs {
     if (owner === null) throw new HostFailure(observeError("domain-changed", "The domain does not run any more."));
     const folder = await this.#makeFolder(owner);
     const socketPath = join(folder, "nbd.sock");
-    const note = { uri: this.#uri, vmId, socketPath, agent: myself };
+    const note = { uri: this.#uri, vmId, socketPath, agent: AGENT_NAME };
     await writeFile(join(folder, "job.json"), JSON.stringify(note));
     const others = owner.disks.filter((disk) => disk !== target);
     const xml = pullXml(wanted, others, socketPath, join(folder, "scratch.qcow2"));
@@ -85,8 +84,7 @@ export class PullJobs {
       const text = await readFile(join(folder, "job.json"), "utf8").catch(() => null);
       const note = text === null ? null : noteSchema.safeParse(JSON.parse(text)).data;
       if (!note || note.uri !== this.#uri) continue;
-      const [pid, start] = note.agent.split("-");
-      if (readStartTime(Number(pid)) === start) continue;
+      if (isAgentAlive(note.agent)) continue;
       await this.#end(folder, note.vmId, note.socketPath, true);
     }
   }

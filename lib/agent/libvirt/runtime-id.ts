@@ -23,6 +23,13 @@ export function readStartTime(pid: number): string | null {
   return fields[19] ?? null;
 }
 
+/** Names this agent's process for ever: no other will have the same process id and start. */
+export const AGENT_NAME = `${process.pid}-${readStartTime(process.pid)}`;
+export function isAgentAlive(name: string): boolean {
+  const [pid, start] = name.split("-");
+  return readStartTime(Number(pid)) === start;
+}
+
 /** Finds QEMU processes by the `-uuid` argument that libvirt gives to each; one scan of /proc serves many domains. */
 export class RuntimeIds {
   readonly #known = new Map<string, Process>();

@@ -1,72 +1,68 @@
-/** Makes a backup job last as long as a test wants: QEMU copies a small image in a blink. */
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+/**
+ * Makes a backup job last as long as a test wants: QEMU copies a small image in a blink. Through a monitor of its own,
+ * because libvirt's is busy with the begin while the job already runs.
+ */
+import { connect, type Socket } from "node:net";
+import { createInterface } from "node:readline";
 import type { LabVm } from "#lab/vm.ts";
-import { until } from "./until.ts";
 
 const SLOW_BYTES_PER_SECOND = 64 * 1024;
+const CATCH_MS = 20_000;
 
-/** virsh as a shell: a command takes a few ms there, and the job that is to be caught lives for 100. */
-class VirshShell {
-  readonly #child: ChildProcessWithoutNullStreams;
-  readonly #vmId: string;
-  #text = "";
-
-  constructor(uri: string, vmId: string) {
-    this.#vmId = vmId;
-    this.#child = spawn("virsh", ["-q", "-c", uri], { env: { ...process.env, LC_ALL: "C" } });
-    this.#child.stdout.on("data", (chunk: Buffer) => {
-      this.#text += chunk.toString();
-    });
-  }
-
-  async qmp(execute: string, args?: Record<string, unknown>): Promise<{ return?: unknown; error?: unknown }> {
-    this.#text = "";
-    const command = JSON.stringify({ execute, ...(args ? { arguments: args } : {}) });
-    this.#child.stdin.write(`qemu-monitor-command ${this.#vmId} '${command}'\n`);
-    return await until(`an answer to ${execute}`, 10_000, () => {
-      const line = /^\{.*\}$/m.exec(this.#text)?.[0];
-      return line === undefined ? null : JSON.parse(line);
-    });
-  }
-
-  close(): void {
-    this.#child.stdin.end();
-  }
+/** Gives a stopped VM a second monitor at `socket`, from its next start on. @param define tells libvirt the definition */
+export async function addMonitor(vm: LabVm, socket: string, define: (xml: string) => Promise<void>): Promise<void> {
+  const xml = await vm.virsh(["dumpxml", "--inactive", vm.id]);
+  const args = ["-qmp", `unix:${socket},server=on,wait=off`].map((value) => `<qemu:arg value='${value}'/>`).join("");
+  const line = `<qemu:commandline>${args}</qemu:commandline></domain>`;
+  const namespace = "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'";
+  await define(xml.replace("<domain ", `<domain ${namespace} `).replace("</domain>", line));
 }
+
+type Message = { QMP?: unknown; event?: string; data?: { status?: string; id?: string }; error?: unknown };
 
 export type SlowBackup = {
   /** Resolves when a job on the disk has been caught. */
   caught: Promise<void>;
   /** Lets it go at full speed. */
-  release(): Promise<void>;
+  release(): void;
   close(): void;
 };
 
-/** Call before the backup begins: the next job on the disk is held at 64 KiB a second. */
-export async function slowDownNextBackup(uri: string, vm: LabVm, target: string): Promise<SlowBackup> {
-  const shell = new VirshShell(uri, vm.id);
-  await shell.qmp("query-jobs");
+function send(socket: Socket, execute: string, args: Record<string, unknown> = {}): void {
+  socket.write(`${JSON.stringify({ execute, arguments: args })}\n`);
+}
+
+/** Call before the backup begins: the next job on the disk is held at 64 KiB a second as soon as it is there. */
+export async function slowDownNextBackup(monitor: string, target: string): Promise<SlowBackup> {
+  const socket = connect(monitor);
+  const ready = Promise.withResolvers<void>();
+  const caught = Promise.withResolvers<void>();
+  const timer = setTimeout(() => caught.reject(new Error("no backup job was there to be slowed down")), CATCH_MS);
   let device = "";
-  const setSpeed = async (speed: number): Promise<boolean> => {
-    const answer = await shell.qmp("block-job-set-speed", { device, speed });
-    return answer.error === undefined;
-  };
-  const caught = (async () => {
-    const deadline = Date.now() + 20_000;
-    while (Date.now() < deadline) {
-      const { return: jobs } = await shell.qmp("query-jobs");
-      const job = (jobs as { id: string }[]).find(({ id }) => id.startsWith(`backup-${target}-`));
-      device = job?.id ?? "";
-      if (job !== undefined && (await setSpeed(SLOW_BYTES_PER_SECOND))) return;
+  socket.on("error", ready.reject);
+  createInterface(socket).on("line", (line) => {
+    const message = JSON.parse(line) as Message;
+    if (message.QMP !== undefined) send(socket, "qmp_capabilities");
+    else if (message.event === "JOB_STATUS_CHANGE") {
+      const { id = "", status } = message.data ?? {};
+      if (!id.startsWith(`backup-${target}-`) || status !== "running" || device !== "") return;
+      device = id;
+      send(socket, "block-job-set-speed", { device, speed: SLOW_BYTES_PER_SECOND });
+    } else if (message.event === undefined && device === "") ready.resolve();
+    else if (message.event === undefined) {
+      clearTimeout(timer);
+      if (message.error === undefined) caught.resolve();
+      else caught.reject(new Error(`the job was over too soon: ${line}`));
     }
-    throw new Error("no backup job was there to be slowed down");
-  })();
-  caught.catch(() => undefined);
+  });
+  caught.promise.catch(() => undefined);
+  await ready.promise;
   return {
-    caught,
-    async release() {
-      if (!(await setSpeed(0))) throw new Error("the job is not there any more");
+    caught: caught.promise,
+    release: () => send(socket, "block-job-set-speed", { device, speed: 0 }),
+    close() {
+      clearTimeout(timer);
+      socket.destroy();
     },
-    close: () => shell.close(),
   };
 }
