@@ -114,7 +114,9 @@ test("the document has every call that this test must cover", () => {
 describe.each(withBody)("$method $path", (endpoint) => {
   const schema = bodyOf(endpoint) ?? {};
 
-  test("a body that is wrong in one place is refused with that place named, and changes nothing", () =>
+  const hasFields = Object.keys(schema.properties ?? {}).length > 0;
+
+  test.runIf(hasFields)("a body that is wrong in one place is refused with that place named, and changes nothing", () =>
     unchanged(() =>
       fc.assert(
         fc.asyncProperty(allowed(schema), fc.nat(), junk, async (body, at, value) => {
@@ -131,7 +133,8 @@ describe.each(withBody)("$method $path", (endpoint) => {
         }),
         { numRuns: 60 },
       ),
-    ));
+    ),
+  );
 
   test("a field that is missing or that nobody knows is named, at every depth, and nothing changes", () =>
     unchanged(() =>
@@ -215,6 +218,7 @@ describe.each(endpoints)("$method $path", (endpoint) => {
         expect(problemOf(await send(method, pathOf(endpoint, valid))).code).toBe("method_not_allowed");
       }
       const bare = await fetch(`${client.address}${pathOf(endpoint, valid)}`, { method: endpoint.method });
-      expect(bare.status).toBe(401);
+      // Who is being paired has no token yet: the proof stands for it, and there is none here.
+      expect(bare.status).toBe(endpoint.path === "/pair" ? 422 : 401);
     }));
 });

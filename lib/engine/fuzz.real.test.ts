@@ -67,7 +67,10 @@ const APPLY: Good = {
       ? Array.isArray(value) && value.every((item) => isText(item, 300))
       : isText(value, field === "confirm" ? 250 : 1_000),
 };
+const isHostName = (field: string, value: unknown) => field === "name" && typeof value === "string" && value !== "";
 const GOOD: Record<string, Good> = {
+  "/hosts": { body: () => ({ name: "new", url: "https://192.0.2.1:7411", code: "none" }), isRight: isHostName },
+  "/hosts/{hostId}": { body: () => ({}), isRight: isHostName },
   "/vms/{vmId}/checkpoints": {
     body: () => ({ id: "new1", parentId: null, createdAt: "2026-01-01T00:00:00Z", disks: ["vda"] }),
     isRight: (field, value) =>

@@ -51,7 +51,9 @@ function text({ format, pattern, minLength = 0, maxLength = 60 }: Schema): fc.Ar
     return fc.date({ min, max, noInvalidDate: true }).map((date) => date.toISOString());
   }
   if (pattern !== undefined) {
-    const bounded = fc.stringMatching(new RegExp(pattern), { maxLength: Math.min(maxLength, 60) });
+    // A pattern that fixes the length itself (a digest) takes no bound beside it.
+    const bound = /\{\d+\}\$$/.test(pattern) ? {} : { maxLength: Math.min(maxLength, 60) };
+    const bounded = fc.stringMatching(new RegExp(pattern), bound);
     return bounded.filter((value) => value.length >= minLength);
   }
   return fc.string({ minLength, maxLength: Math.min(maxLength, 60) });
