@@ -82,8 +82,13 @@ export async function getBackup(db: Reader, backupId: string) {
 
 /** The points of a VM that an increment can be put on, as `checkpoint|disk`: finished, and with a file of that disk. */
 export async function listRestorePoints(db: Reader, vmId: string): Promise<Set<string>> {
+  return new Set((await readRestoreFiles(db, vmId)).keys());
+}
+
+/** The same, each with the path of its file. */
+export async function readRestoreFiles(db: Reader, vmId: string): Promise<Map<string, string>> {
   const rows = await db
-    .select({ checkpointId: vmBackups.checkpointId, target: disks.target })
+    .select({ checkpointId: vmBackups.checkpointId, target: disks.target, path: vmBackupDiskMap.path })
     .from(vmBackups)
     .innerJoin(vmBackupDiskMap, eq(vmBackupDiskMap.backupId, vmBackups.id))
     .innerJoin(disks, eq(disks.id, vmBackupDiskMap.diskId))
@@ -93,8 +98,9 @@ export async function listRestorePoints(db: Reader, vmId: string): Promise<Set<s
         eq(vmBackups.state, "finished"),
         sql`${vmBackups.checkpointId} is not null and ${vmBackupDiskMap.path} is not null`,
       ),
-    );
-  return new Set(rows.map((row) => `${row.checkpointId}|${row.target}`));
+    )
+    .orderBy(asc(vmBackups.startedAt));
+  return new Map(rows.map((row) => [`${row.checkpointId}|${row.target}`, row.path ?? ""]));
 }
 
 /** The file on which an increment over a checkpoint is put; null: there is none. The newest, where several were made. */

@@ -1,12 +1,13 @@
 /** Plans over simulated hosts and a real database: what they stand on, who may run them, and that they run once. */
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { JobRow, JobView, PlanGroup, PlanView } from "#contract/engine-plans.ts";
 import type { Problem } from "#contract/problem.ts";
 import { readHost } from "./observe/read.ts";
 import type { Engine } from "./state.ts";
-import { type Answer, call, type KeyRole, openRig, type Rig, type SimHost, snapshot } from "./testing/rig.ts";
+import { type Answer, call, type KeyRole, openRig, type Rig, type SimHost, snapshot, until } from "./testing/rig.ts";
 
 let rig: Rig;
 /** One database and one engine for all; each test has VMs of its own. */
@@ -34,8 +35,8 @@ async function openStand(policy: object = {}): Promise<Stand> {
   return { url, host, engine: await rig.newEngine(url, [host], { policy, work: false }) };
 }
 
-/** A running VM whose recorded checkpoints (`count`, on one disk) libvirt has lost. */
-async function addLost({ engine, host }: Stand, count = 2, name = "lost"): Promise<string> {
+/** A running VM with recorded checkpoints (`count`, on one disk), which libvirt has lost unless it is `whole`. */
+async function addLost({ engine, host }: Stand, count = 2, name = "lost", whole = false): Promise<string> {
   const vmId = randomUUID();
   host.sim.define(vmId, name, [{ target: "vda", sizeMiB: 64 }]);
   host.sim.start(vmId);
@@ -46,7 +47,7 @@ async function addLost({ engine, host }: Stand, count = 2, name = "lost"): Promi
     const body = { id: `cp${i}`, parentId, createdAt: "2026-01-01T00:00:00Z", disks: ["vda"] };
     expect((await call(engine, "POST", `/vms/${vmId}/checkpoints`, { body })).status).toBe(201);
   }
-  host.sim.forgetCheckpoints(vmId);
+  if (!whole) host.sim.forgetCheckpoints(vmId);
   await call(engine, "POST", `/vms/${vmId}/observe`);
   return vmId;
 }
@@ -130,12 +131,88 @@ test("a request that cannot be is refused with every field, a state that speaks 
   expect((await planFor(stand.engine, randomUUID(), { intent: "redefine" })).status).toBe(404);
 });
 
+test("a backup goes into a repository of its host only: a path that leaves it is refused with the field", async () => {
+  const vmId = await addLost(stand);
+  const at = (repository: string) =>
+    planFor(stand.engine, vmId, { intent: "backup", params: { mode: "full", repository } });
+  const own = `${rig.dir}/${stand.host.name}-backups`;
+  for (const wrong of ["/etc", `${own}/../../etc`, `${own}/..`, "relative", `${own}-other`]) {
+    const answer = await at(wrong);
+    expect(answer.status, wrong).toBe(422);
+    expect(fieldsOf(answer)).toEqual(["params.repository"]);
+  }
+  expect((await at(own)).status).toBe(201);
+});
+
+/** Of each intent: how the VM is made, what is asked for, and who may run it. */
+const INTENTS: [string, (vmId: string) => Promise<object> | object, KeyRole][] = [
+  ["redefine", () => ({ intent: "redefine", params: { mode: "strict" } }), "operator"],
+  ["prune", () => ({ intent: "prune", params: { keepLast: 1 } }), "operator"],
+  ["full backup", () => ({ intent: "backup", params: { mode: "full", disks: ["vda"] } }), "support"],
+  ["backup", () => ({ intent: "backup", params: { mode: "auto" } }), "operator"],
+  [
+    "remove",
+    (vmId) => {
+      stand.host.sim.addBitmap(vmId, "vda", "stray");
+      return { intent: "remove", params: { checkpointIds: [], bitmaps: [{ disk: "vda", bitmap: "stray" }] } };
+    },
+    "operator",
+  ],
+  [
+    "adopt",
+    (vmId) => {
+      stand.host.sim.checkpoint(vmId, "virtnbdbackup.0");
+      return { intent: "adopt", params: { checkpointIds: ["virtnbdbackup.0"] } };
+    },
+    "operator",
+  ],
+  [
+    "repair-record",
+    (vmId) => {
+      stand.host.sim.addBitmap(vmId, "vda", "stray");
+      const none = { links: false, retireDisks: [], closeBackup: false, abortJob: false };
+      return { intent: "repair-record", params: { ...none, acknowledge: ["bitmap.unknown||vda|stray"] } };
+    },
+    "operator",
+  ],
+];
+
+test.each(INTENTS)(
+  "%s: its plan shows what was asked for, and runs on the state that it stands on",
+  async (name, ask, role) => {
+    const vmId = await addLost(stand, 2, "lost", name === "backup");
+    const body = (await ask(vmId)) as { intent: string; params: object };
+    await call(stand.engine, "POST", `/vms/${vmId}/observe`);
+    const made = await planFor(stand.engine, vmId, body);
+    expect(made.status, JSON.stringify(made.body)).toBe(201);
+    const plan = made.body as PlanView;
+    expect(plan).toMatchObject({ intent: body.intent, params: body.params, role });
+    const below = role === "operator" ? "support" : "viewer";
+    expect((await apply(stand.engine, plan.id, { role: below })).status).toBe(403);
+    const acknowledged = plan.losses.map((loss) => loss.id);
+    const answer = await apply(stand.engine, plan.id, {
+      role,
+      body: { acknowledged, ...(plan.confirm === null ? {} : { confirm: plan.confirm }) },
+    });
+    expect(answer.status, JSON.stringify(answer.body)).toBe(202);
+    expect(answer.body).toMatchObject({ kind: body.intent, stepsTotal: plan.steps.length, state: "queued" });
+  },
+);
+
 test("applied, a plan becomes one job with its steps, in flight and audited with who, plan and reason", async () => {
   const vmId = await addLost(stand);
   const plan = await redefinePlan(stand.engine, vmId);
+  const heard: unknown[] = [];
+  const stopHearing = stand.engine.changes.subscribe((event) => heard.push(event));
   const answer = await apply(stand.engine, plan.id, { body: { reason: "monthly check" } });
   expect(answer.status).toBe(202);
   const job = answer.body as JobRow;
+  const told = { type: "job", jobId: job.id, vmId };
+  await until(
+    async () => heard,
+    (events) => events.some((event) => isDeepStrictEqual({ ...(event as object), at: "" }, { ...told, at: "" })),
+  );
+  stopHearing();
   expect(job).toMatchObject({ planId: plan.id, vmId, vmName: "lost", kind: "redefine", actor: "key:operator" });
   expect(job).toMatchObject({ reason: "monthly check", stepsTotal: plan.steps.length });
   const view = (await call(stand.engine, "GET", `/jobs/${job.id}`)).body as JobView;

@@ -15,6 +15,7 @@ export async function findBasisChanges(
   tx: Tx,
   plan: StoredPlan,
   now: Situation | null,
+  repositories: readonly string[],
 ): Promise<PlanChange[]> {
   const { basis } = plan;
   if (!now) return [{ what: "the VM", was: "observed", is: "not known" }];
@@ -36,14 +37,19 @@ export async function findBasisChanges(
   if (changes.length === 0 && basis.observationDigest !== is.digest) {
     note("what the host shows", `digest ${basis.observationDigest}`, `digest ${is.digest}`);
   }
-  if (changes.length === 0) changes.push(...differentPlan(engine, plan, now));
+  if (changes.length === 0) changes.push(...differentPlan(engine, plan, now, repositories));
   return changes;
 }
 
-function differentPlan(engine: Engine, plan: StoredPlan, now: Situation): PlanChange[] {
+function differentPlan(
+  engine: Engine,
+  plan: StoredPlan,
+  now: Situation,
+  repositories: readonly string[],
+): PlanChange[] {
   const { actions, request } = plan.body;
   const backup = actions.find((action) => action.verb === "host.backup");
-  const again = computePlan(engine, now, request, backup?.checkpointId ?? newCheckpointId());
+  const again = computePlan(engine, now, request, backup?.checkpointId ?? newCheckpointId(), repositories);
   if (!again.ok) {
     const is = again.refusals.map((refusal) => refusal.reason).join(" ");
     return [{ what: "what speaks against it", was: "nothing", is }];

@@ -6,6 +6,7 @@ import type { Context } from "../state.ts";
 import { computePlan, FRESH_MS, newCheckpointId, PLAN_LIFE_MS } from "./compute.ts";
 import { cannotTell, observeFresh } from "./fresh.ts";
 import { toRefusalProblem } from "./refusals.ts";
+import { readRepositories } from "./repositories.ts";
 import { readSituation } from "./situation.ts";
 import { toPlanRequest, toPlanView } from "./view.ts";
 
@@ -29,7 +30,8 @@ export async function preparePlan(
     accessMode: "read only",
   });
   if (!situation) throw cannotTell({ message: "The VM has not been read completely yet.", hostMessage: null }, vmId);
-  const result = computePlan(engine, situation, request, newCheckpointId());
+  const repositories = await readRepositories(engine, { vmId, hostId: situation.hostId }, request);
+  const result = computePlan(engine, situation, request, newCheckpointId(), repositories);
   if (!result.ok) return { refusals: result.refusals };
   if (options.accept?.(result.plan) === false) {
     return { refusals: [{ field: null, code: "not-offered", reason: "A plan of this tier needs a person." }] };

@@ -17,6 +17,7 @@ import type { Context } from "../state.ts";
 import { type ApplyInput, judgeApply, outOfDate } from "./apply-rules.ts";
 import { findBasisChanges } from "./basis-changes.ts";
 import { observeFresh } from "./fresh.ts";
+import { readRepositories } from "./repositories.ts";
 import { readSituation } from "./situation.ts";
 
 export type RunResult = { jobId: string } | { refused: ProblemError };
@@ -37,8 +38,11 @@ export async function runPlan(context: Context, plan: StoredPlan, input: ApplyIn
   const early = await judgeApply(orm, plan, input);
   if (early instanceof ProblemError) return refuse(orm, early);
   if (early) return early;
+  let repositories: string[];
   try {
     await observeFresh(engine, plan.vmId, 0);
+    const { vmId, basis, body } = plan;
+    repositories = await readRepositories(engine, { vmId, hostId: basis.hostId }, body.request);
   } catch (error) {
     if (error instanceof ProblemError) return refuse(orm, error);
     throw error;
@@ -50,7 +54,7 @@ export async function runPlan(context: Context, plan: StoredPlan, input: ApplyIn
     const judged = await judgeApply(tx, now, input);
     if (judged instanceof ProblemError) return refuse(tx, judged);
     if (judged) return judged;
-    const changes = await findBasisChanges(engine, tx, now, await readSituation(tx, now.vmId));
+    const changes = await findBasisChanges(engine, tx, now, await readSituation(tx, now.vmId), repositories);
     if (changes.length > 0) {
       await markPlanOutOfDate(tx, now.id, changes);
       return refuse(tx, outOfDate(now.vmId, changes));

@@ -1,6 +1,6 @@
 import type { Finding, Observation, ObserveError, VmRecord } from "#chain/model.ts";
 import type { PlanBasis } from "#chain/plan/model.ts";
-import { getVm, listOpenFindings, listPresence, listRestorePoints, type Reader, readRecord } from "#db/index.ts";
+import { getVm, listOpenFindings, listPresence, type Reader, readRecord, readRestoreFiles } from "#db/index.ts";
 import { readSpeakersObservation } from "../observe/recompute.ts";
 import { chooseSpeaker } from "../observe/speaker.ts";
 
@@ -12,7 +12,8 @@ export type Situation = {
   record: VmRecord;
   observation: Observation;
   findings: Finding[];
-  restorePoints: ReadonlySet<string>;
+  /** Files that an increment can be put on, by `checkpoint|disk`. */
+  restoreFiles: ReadonlyMap<string, string>;
   /** Why nothing is known now, or null. */
   error: ObserveError | null;
 };
@@ -31,7 +32,7 @@ export async function readSituation(reader: Reader, vmId: string): Promise<Situa
     record,
     observation,
     findings: await listOpenFindings(reader, vmId),
-    restorePoints: await listRestorePoints(reader, vmId),
+    restoreFiles: await readRestoreFiles(reader, vmId),
     error: speaker.error,
   };
 }

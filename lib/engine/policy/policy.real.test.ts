@@ -2,6 +2,8 @@
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Chain } from "#contract/engine.ts";
+import type { JobRow, JobView, PlanView } from "#contract/engine-plans.ts";
+import type { Problem } from "#contract/problem.ts";
 import { applyScenario, findScenario, prepareScenario } from "#lab/scenarios/index.ts";
 import { startEngine } from "../start.ts";
 import type { Engine } from "../state.ts";
@@ -115,4 +117,43 @@ test("what only a heal can mend stands for a person, and what was tried on a sta
     { kind: "redefine", actor: "driftline" },
     { kind: "redefine", actor: "driftline" },
   ]);
+}, 60_000);
+
+test("a plan made before a change on a real host is refused with what changed, and of two who run the next one wins", async () => {
+  const { vm } = await prepare("bitmap-added-live", "planned");
+  const prune = async (): Promise<PlanView> => {
+    const body = { intent: "prune", params: { keepLast: 3 } };
+    const answer = await call(engine, "POST", `/vms/${vm.id}/plans`, { body });
+    expect(answer.status, JSON.stringify(answer.body)).toBe(201);
+    return answer.body as PlanView;
+  };
+  const run = ({ id, losses }: PlanView, role: "operator" | "admin") =>
+    call(engine, "POST", `/plans/${id}/apply`, {
+      role,
+      body: { acknowledged: losses.map((loss) => loss.id) },
+      headers: { "idempotency-key": `wish-of-${role}` },
+    });
+  const early = await prune();
+  await applyScenario(rig.lab, findScenario("bitmap-added-live"), vm);
+  const late = await run(early, "operator");
+  expect(late).toMatchObject({ status: 409, body: { code: "plan_out_of_date" } });
+  expect((late.body as Problem).errors?.map((error) => error.field)).toEqual(["bitmap nightly-job on vdb"]);
+  expect((await vm.checkpoints()).map(({ id }) => id)).toEqual(["cp1", "cp2", "cp3", "cp4"]);
+
+  const plan = await prune();
+  const answers = await Promise.all([run(plan, "operator"), run(plan, "admin")]);
+  expect(answers.map((answer) => answer.status).sort()).toEqual([202, 409]);
+  const winner = answers[0]?.status === 202 ? "operator" : "admin";
+  const won = answers.find((answer) => answer.status === 202)?.body as JobRow;
+  const lost = answers.find((answer) => answer.status === 409)?.body as Problem;
+  expect(lost.detail).toContain(won.id);
+  const ended = await until(
+    () => call(engine, "GET", `/jobs/${won.id}`),
+    (answer) => !["queued", "running"].includes((answer.body as JobView).state),
+    30_000,
+  );
+  expect(ended.body).toMatchObject({ state: "succeeded", actor: `key:${winner}`, proof: { left: [] } });
+  expect((await vm.checkpoints()).map(({ id }) => id)).toEqual(["cp2", "cp3", "cp4"]);
+  const again = await run(plan, winner);
+  expect(again).toMatchObject({ status: 202, body: { id: won.id, state: "succeeded" } });
 }, 60_000);

@@ -1,6 +1,6 @@
 /** A database, simulated hosts with real agents, and engines over them, for tests. */
 import { createHash, randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import path from "node:path";
 import pg from "pg";
 import { pino } from "pino";
@@ -113,7 +113,15 @@ async function openSimHost(dir: string, name: string): Promise<SimHost> {
   const sim = new SimController(path.join(dir, `${name}.json`));
   const token = randomUUID();
   const url = `unix:${path.join(dir, `${name}.sock`)}`;
-  const config = parseAgentConfig({ name, listen: url, libvirtUri: sim.uri, tokenSha256: [sha256(token)] });
+  const repository = path.join(dir, `${name}-backups`);
+  mkdirSync(repository);
+  const config = parseAgentConfig({
+    name,
+    listen: url,
+    libvirtUri: sim.uri,
+    tokenSha256: [sha256(token)],
+    repositories: [repository],
+  });
   const start = () => startAgent(config, pino({ level: "silent" }));
   let agent: Awaited<ReturnType<typeof start>> | null = await start();
   return {
