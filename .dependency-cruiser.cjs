@@ -20,7 +20,7 @@ module.exports = {
       name: "chain-has-no-library",
       severity: "error",
       // Its generators for property tests are the one exception besides tests.
-      from: { path: "^lib/chain/", pathNot: "\\.test\\.ts$|^lib/chain/(plan/)?testing/" },
+      from: { path: "^lib/chain/", pathNot: "\\.test\\.ts$|^lib/chain/testing/" },
       to: { dependencyTypes: ["npm", "npm-dev", "core"] },
     },
     layer("graph", "^lib/graph/", "^lib/(graph|chain)/"),

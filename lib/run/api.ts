@@ -1,9 +1,11 @@
 /** The engine's API as a program calls it: typed by the contract, with an API key. */
+import { randomUUID } from "node:crypto";
 import { createORPCClient } from "@orpc/client";
 import type { ContractRouterClient } from "@orpc/contract";
 import type { JsonifiedClient } from "@orpc/openapi-client";
 import { OpenAPILink } from "@orpc/openapi-client/fetch";
 import { engineContract } from "#contract/engine.ts";
+import type { JobView, PlanView } from "#contract/engine-plans.ts";
 
 export type EngineClient = JsonifiedClient<ContractRouterClient<typeof engineContract>>;
 
@@ -30,4 +32,35 @@ export async function waitFor<T>(
       throw new Error(`${what} within ${deadlineMs} ms; last seen: ${JSON.stringify(answer.notYet)}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
+}
+
+/**
+ * Applies a plan the way a person does who read it: every loss accepted, the VM's name typed where it is asked for.
+ * Answers the finished job. Throws with the engine's own words when it refuses, and when the job takes too long.
+ */
+export async function applyPlan(
+  engine: { url: string; apiKey: string },
+  plan: Pick<PlanView, "id" | "losses" | "confirm">,
+  options: { key?: string; deadlineMs?: number } = {},
+): Promise<JobView> {
+  const body = {
+    acknowledged: plan.losses.map(({ id }) => id),
+    ...(plan.confirm === null ? {} : { confirm: plan.confirm }),
+  };
+  const answer = await fetch(`${engine.url}/api/v1/plans/${plan.id}/apply`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${engine.apiKey}`,
+      "content-type": "application/json",
+      "idempotency-key": options.key ?? randomUUID(),
+    },
+    body: JSON.stringify(body),
+  });
+  const started = (await answer.json()) as { id: string };
+  if (!answer.ok) throw new Error(`the plan was refused: ${JSON.stringify(started)}`);
+  const api = connectEngine(engine.url, engine.apiKey);
+  return await waitFor<JobView>("the job should end", options.deadlineMs ?? 60_000, async () => {
+    const job = (await api.jobs.get({ jobId: started.id })) as JobView;
+    return job.endedAt === null ? { notYet: job } : { done: job };
+  });
 }

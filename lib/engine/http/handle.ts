@@ -18,8 +18,7 @@ const PREFIX = "/api/v1";
 
 const handler = new OpenAPIHandler<Context>(router, {
   clientInterceptors: [
-    (options) =>
-      guard({ path: options.path, context: options.context, input: options.input, next: () => options.next() }),
+    (options) => guard({ path: options.path, context: options.context, next: () => options.next() }),
   ],
   interceptors: [
     async (options) => {
@@ -126,8 +125,7 @@ async function serve(engine: Engine, request: Request, traceId: string): Promise
   const who = await authenticate(engine, request.headers);
   if (!who) throw new ProblemError("unauthenticated", "Sign in, or send an API key as 'Authorization: Bearer …'.");
   const idempotencyKey = readIdempotencyKey(request.headers);
-  const reauthenticate = async () => (await authenticate(engine, request.headers))?.actor ?? null;
-  const context: Context = { engine, actor: who.actor, traceId, idempotencyKey, reauthenticate };
+  const context: Context = { engine, actor: who.actor, traceId, idempotencyKey };
   const routes = routesAt(pathname);
   const route = routes.find((one) => one.method === method);
   if (!route) {

@@ -271,8 +271,7 @@ class KillRun {
         job?.endedAt != null && leftovers.length === 0 && record.length === 0 && live === 0,
       SETTLE_MS,
     );
-    const { job } = settled;
-    return job ? `${job.state}${job.error ? ` (${job.error})` : ""}` : "gone";
+    return settled.job?.state ?? "gone";
   }
 
   async #liveJobs(): Promise<unknown[]> {

@@ -5,7 +5,6 @@ import { toObserveError } from "../agents/failure.ts";
 import { log } from "../log.ts";
 import { applyFailure } from "../observe/apply.ts";
 import { readHost } from "../observe/read.ts";
-import { scopeOf } from "../scope.ts";
 import type { Context } from "../state.ts";
 import { getChain } from "./get-chain.ts";
 import { requireHost } from "./lookup.ts";
@@ -17,9 +16,7 @@ import { requireHost } from "./lookup.ts";
 export async function observeVm(context: Context, { vmId }: { vmId: string }): Promise<Chain> {
   const { engine, actor, traceId } = context;
   const { speaker, host } = await requireHost(context, vmId);
-  const scope = scopeOf(context);
-  const all = [...engine.hosts.values()].filter((one) => !scope || scope.includes(one.id));
-  const hosts = host && speaker?.power !== "absent" ? [host] : all;
+  const hosts = host && speaker?.power !== "absent" ? [host] : [...engine.hosts.values()];
   await Promise.all(
     hosts.map(async (one) => {
       try {
