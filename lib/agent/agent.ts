@@ -30,7 +30,9 @@ function openDriver(config: AgentConfig): HostDriver {
   const qmp = config.qmp === "allow";
   const path = simPath(config.libvirtUri);
   const { libvirtUri: uri, repositories } = config;
-  return path === null ? openLibvirtDriver({ uri, qmp, repositories }) : openSimulatedDriver({ path, qmp });
+  return path === null
+    ? openLibvirtDriver({ uri, qmp, repositories })
+    : openSimulatedDriver({ path, qmp, repositories });
 }
 
 /** A socket file that nobody answers on is left over from an agent that was killed. */

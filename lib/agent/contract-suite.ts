@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Observation } from "#chain/model.ts";
 import { hostInfoSchema } from "#contract/agent.ts";
 import { extentsSchema } from "#contract/common.ts";
+import { describeBackups } from "./contract-backups.ts";
 import { describeHttp } from "./contract-http.ts";
 import { describeOperations } from "./contract-operations.ts";
 import { bitmapsOf, checkpointsOf, observationOf, type Rig } from "./testing/rig.ts";
@@ -212,5 +213,6 @@ export function describeContract(name: string, openRig: () => Promise<Rig>): voi
     });
 
     describeOperations(() => rig);
+    describeBackups(() => rig);
   });
 }

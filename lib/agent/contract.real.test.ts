@@ -19,7 +19,7 @@ async function openRig(): Promise<Rig> {
   await running.start();
   await running.checkpoint("cp1");
   await running.checkpoint("cp2");
-  const agent = await AgentProcess.start({ libvirtUri: host.uri });
+  const agent = await AgentProcess.start({ libvirtUri: host.uri, repositories: [lab.repository] });
   const bitmap = (vmId: string, target: string, verb: string, name: string) =>
     run("qemu-img", ["bitmap", verb, "--", lab.vm(vmId).disk(target).path, name]);
   const isLive = async (vmId: string) => (await lab.vm(vmId).power()) === "running";
@@ -31,6 +31,7 @@ async function openRig(): Promise<Rig> {
   return {
     agent,
     kind: "libvirt",
+    repository: lab.repository,
     running: running.id,
     stopped: stopped.id,
     start: (vmId) => lab.vm(vmId).start(),

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -14,6 +14,8 @@ const DISKS = ["vda", "vdb"].map((target) => ({ target, sizeMiB: 64 }));
 
 async function openRig(): Promise<Rig> {
   const folder = await mkdtemp(join(tmpdir(), "dl-agent-sim-"));
+  const repository = join(folder, "repository");
+  await mkdir(repository);
   const sim = new SimController(join(folder, "state.json"));
   const [running, stopped, token] = [randomUUID(), randomUUID(), randomUUID()];
   sim.define(running, "runs", DISKS);
@@ -24,11 +26,18 @@ async function openRig(): Promise<Rig> {
   sim.checkpoint(running, "cp1");
   sim.checkpoint(running, "cp2");
   const tokenSha256 = [createHash("sha256").update(token).digest("hex")];
-  const config = parseConfig({ name: "sim", listen: "127.0.0.1:0", libvirtUri: sim.uri, tokenSha256 });
+  const config = parseConfig({
+    name: "sim",
+    listen: "127.0.0.1:0",
+    libvirtUri: sim.uri,
+    tokenSha256,
+    repositories: [repository],
+  });
   const agent = await startAgent(config, pino({ level: "silent" }));
   return {
     agent: new AgentClient(agent.address, token),
     kind: "simulated",
+    repository,
     running,
     stopped,
     start: async (vmId) => sim.start(vmId),

@@ -15,7 +15,6 @@ import type {
   VerifyItem,
 } from "#contract/agent-operations.ts";
 import type { Extents } from "#contract/common.ts";
-import { ProblemError } from "#contract/problem.ts";
 
 /** What only the driver can say of `GET /v1/host`; the rest is the agent's own. */
 export type HostState = Pick<
@@ -49,23 +48,6 @@ export type BackupOperations = {
   abortBackup(input: { vmId: string }): Promise<CurrentBackup>;
   discardFiles(input: DiscardFilesInput): Promise<DiscardFilesResult>;
   verifyBackup(input: VerifyBackupInput, signal: AbortSignal): Promise<AsyncGenerator<VerifyItem>>;
-};
-
-async function notImplemented(): Promise<never> {
-  throw new ProblemError("not_implemented", "This agent cannot do that.");
-}
-/** For a driver that has them not. */
-export const NO_CHECKPOINT_OPERATIONS: CheckpointOperations = {
-  redefine: notImplemented,
-  deleteCheckpoints: notImplemented,
-  deleteBitmaps: notImplemented,
-};
-export const NO_BACKUP_OPERATIONS: BackupOperations = {
-  beginBackup: notImplemented,
-  currentBackup: notImplemented,
-  abortBackup: notImplemented,
-  discardFiles: notImplemented,
-  verifyBackup: notImplemented,
 };
 
 export type HostDriver = CheckpointOperations &

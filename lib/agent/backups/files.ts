@@ -33,7 +33,7 @@ export class MadeFiles {
   readonly #files: string[] = [];
 
   /** Makes what is missing of the folders above a file, one by one, and gives them to QEMU's account. */
-  async makeFolders({ real, repository }: SafePath, owner: Account): Promise<void> {
+  async #makeFolders({ real, repository }: SafePath, owner: Account): Promise<void> {
     const parts = relative(repository, dirname(real)).split("/").filter(Boolean);
     for (let n = 1; n <= parts.length; n += 1) {
       const folder = [repository, ...parts.slice(0, n)].join("/");
@@ -48,11 +48,16 @@ export class MadeFiles {
     }
   }
 
-  /** Makes an empty qcow2 image on top of `backing`. @throws HostFailure; what was made is undone by `undo` */
-  async makeImage({ file, backing, virtualSize }: NewImage, owner: Account): Promise<void> {
-    await this.makeFolders(file, owner);
+  /** @throws HostFailure when it is there already, or cannot be made */
+  async makeEmptyFile(file: SafePath, owner: Account): Promise<void> {
+    await this.#makeFolders(file, owner);
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
     await giveAway(file.real, flags, 0o640, owner, () => this.#files.push(file.real));
+  }
+
+  /** Makes an empty qcow2 image on top of `backing`. @throws HostFailure; what was made is undone by `undo` */
+  async makeImage({ file, backing, virtualSize }: NewImage, owner: Account): Promise<void> {
+    await this.makeEmptyFile(file, owner);
     const base = backing === null ? [] : ["-b", relativeTo(file.real, backing.real), "-F", "qcow2"];
     const args = ["create", "-q", "-f", "qcow2", ...base, "--", file.real, String(virtualSize)];
     const as = process.getuid?.() === 0 ? owner : null;

@@ -125,6 +125,7 @@ export class SimController {
   write(vmId: string, target: string, lengthBytes: number): void {
     this.changeDisk(vmId, target, (disk) => {
       const bytes = Math.ceil(lengthBytes / GRANULARITY) * GRANULARITY;
+      disk.writes = (disk.writes ?? 0) + 1;
       for (const bitmap of top(disk)) if (bitmap.recording && !bitmap.inconsistent) bitmap.dirtyBytes += bytes;
     });
   }
@@ -188,6 +189,13 @@ export class SimController {
     });
   }
 
+  /** How long each backup job runs; a job that is running ends by it too. */
+  setBackupMs(backupMs: number): void {
+    this.change((state) => {
+      state.backupMs = backupMs;
+    });
+  }
+
   setConnected(connected: boolean): void {
     this.change((state) => {
       state.connected = connected;
@@ -195,7 +203,7 @@ export class SimController {
   }
 }
 
-const makeBitmap = (name: string): SimBitmap => ({
+export const makeBitmap = (name: string): SimBitmap => ({
   name,
   recording: true,
   busy: false,

@@ -3,19 +3,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { DomainSummary, HostEvent, HostInfo } from "#contract/agent.ts";
 import type { Extents } from "#contract/common.ts";
 import { ProblemError } from "#contract/problem.ts";
+import { checkRepositories } from "../backups/repositories.ts";
 import { Broadcast } from "../broadcast.ts";
-import {
-  type DomainItem,
-  type ExtentsRequest,
-  type HostDriver,
-  type HostState,
-  NO_BACKUP_OPERATIONS,
-  type ObserveRequest,
-} from "../driver.ts";
+import type { DomainItem, ExtentsRequest, HostDriver, HostState, ObserveRequest } from "../driver.ts";
 import { HostFailure, observeError } from "../failure.ts";
 import { makeCheckpointOperations } from "../operations/checkpoint-operations.ts";
 import { toItem } from "../operations/observation.ts";
 import { foldExtents } from "../qemu/extents.ts";
+import { makeSimulatedBackups } from "./backups.ts";
 import { eventsBetween } from "./changes.ts";
 import { isOn, observeDomain, runtimeIdOf, simulated } from "./observe.ts";
 import { domainsOf, readState, type SimDomain, stateStamp } from "./state.ts";
@@ -63,8 +58,10 @@ function readExtents(domain: SimDomain, request: ExtentsRequest): Extents {
   };
 }
 
+export type SimulatedOptions = { path: string; qmp: boolean; repositories: readonly string[] };
+
 /** @param path the state file; read again whenever it was replaced */
-export function openSimulatedDriver({ path, qmp }: { path: string; qmp: boolean }): HostDriver {
+export function openSimulatedDriver({ path, qmp, repositories }: SimulatedOptions): HostDriver {
   const broadcast = new Broadcast<HostEvent>();
   let connection: HostInfo["connection"] = { state: "connecting", since: isoNow(), error: null };
   let domains: Map<string, SimDomain> = new Map();
@@ -101,7 +98,17 @@ export function openSimulatedDriver({ path, qmp }: { path: string; qmp: boolean 
     return domains;
   }
   refresh();
-  const timer = setInterval(refresh, LOOK_EVERY_MS);
+  const backups = makeSimulatedBackups({
+    path,
+    repositories,
+    find: (vmId) => connected().get(vmId),
+    observe: (domain) => observeDomain(domain, qmp),
+  });
+  const timer = setInterval(() => {
+    refresh();
+    if (connection.error !== null) return;
+    for (const { vmId, backup } of domains.values()) if (backup?.state === "running") backups.settle(vmId);
+  }, LOOK_EVERY_MS);
   timer.unref();
 
   function observeOne(vmId: string, known: string | undefined): DomainItem {
@@ -129,16 +136,17 @@ export function openSimulatedDriver({ path, qmp }: { path: string; qmp: boolean 
 
   return {
     ...makeCheckpointOperations(steps),
-    ...NO_BACKUP_OPERATIONS,
+    ...backups.operations,
     async host(): Promise<HostState> {
       refresh();
+      const usable = await checkRepositories(repositories, true);
       return {
         kind: "simulated",
         libvirtVersion: null,
         qemuVersion: null,
         connection,
-        capabilities: { qmp, coldImages: true, coldExtents: true, liveExtents: true, backups: false },
-        switchedOff: [{ what: "everything real", why: "this host is simulated from a file" }],
+        capabilities: { qmp, coldImages: true, coldExtents: true, liveExtents: true, backups: usable.backups },
+        switchedOff: [{ what: "everything real", why: "this host is simulated from a file" }, ...usable.switchedOff],
       };
     },
     async listDomains(): Promise<DomainSummary[]> {

@@ -26,7 +26,7 @@ describe("simulated fleet", () => {
     const folder = mkdtempSync(join(tmpdir(), "dl-agent-fleet-"));
     const path = join(folder, "state.json");
     writeState(path, { version: 1, fleet: { vms: 10_000, checkpoints: 4 } });
-    const driver = openSimulatedDriver({ path, qmp: true });
+    const driver = openSimulatedDriver({ path, qmp: true, repositories: [] });
     let count = 0;
     const digests = new Set<string>();
     for await (const item of await driver.observe({})) {

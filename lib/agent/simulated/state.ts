@@ -26,8 +26,22 @@ const simDiskSchema = z.strictObject({
       bitmaps: z.array(simBitmapSchema),
     }),
   ),
+  /** Counts the writes to it: its content, as far as a simulation has one. */
+  writes: z.int().min(0).optional(),
   /** Reading its layers fails with this. */
   failure: z.enum(OBSERVE_ERROR_CODES).nullable(),
+});
+/** The domain's last backup job, as libvirt and the agent's note would tell of it together. */
+const simBackupSchema = z.strictObject({
+  state: z.enum(["running", "finished", "failed", "aborted"]),
+  checkpointId: z.string().nullable(),
+  run: z.int(),
+  startedAt: z.int(),
+  endedAt: z.int().nullable(),
+  totalBytes: z.int(),
+  disks: z.array(
+    z.strictObject({ target: z.string(), mode: z.enum(["full", "incremental"]), path: z.string(), real: z.string() }),
+  ),
 });
 const simDomainSchema = z.strictObject({
   vmId,
@@ -39,6 +53,7 @@ const simDomainSchema = z.strictObject({
   checkpoints: z.array(hostCheckpointSchema),
   disks: z.array(simDiskSchema),
   job: hostJobSchema.nullable(),
+  backup: simBackupSchema.optional(),
   /** Reading the domain as a whole fails with this. */
   failure: z.enum(OBSERVE_ERROR_CODES).nullable(),
   /** How the last change of power came about, where it is not plain: "migrated", "crashed". */
@@ -49,6 +64,8 @@ const stateSchema = z.strictObject({
   connected: z.boolean().default(true),
   /** How long it takes over each call that changes something. */
   changeMs: z.int().min(0).max(60_000).optional(),
+  /** How long each backup job runs. */
+  backupMs: z.int().min(0).max(3_600_000).optional(),
   /** So many made-up domains; `domains` replaces those of the same id and adds to them. */
   fleet: z
     .strictObject({
@@ -64,6 +81,7 @@ const stateSchema = z.strictObject({
 export type SimState = z.infer<typeof stateSchema>;
 export type SimDomain = z.infer<typeof simDomainSchema>;
 export type SimDisk = z.infer<typeof simDiskSchema>;
+export type SimBackup = z.infer<typeof simBackupSchema>;
 export type SimBitmap = z.infer<typeof simBitmapSchema>;
 
 /** Path of a `sim:///…` URI; null for any other. */

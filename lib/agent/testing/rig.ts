@@ -7,6 +7,8 @@ import type { AgentClient } from "./agent-client.ts";
 export type Rig = {
   agent: AgentClient;
   kind: "libvirt" | "simulated";
+  /** A folder for backups that the agent's configuration lists; QEMU may write to it. */
+  repository: string;
   /** Runs, with the checkpoints cp1 and cp2 on both disks. */
   running: string;
   /** Is stopped, with nothing on its disks. */
