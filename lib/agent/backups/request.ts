@@ -6,6 +6,7 @@ import type { BeginBackupInput, HostError } from "#contract/agent-operations.ts"
 import { ProblemError } from "#contract/problem.ts";
 import { hostError } from "../host-error.ts";
 import { invalidInput } from "../http/problems.ts";
+import { TEMPORARY_CHECKPOINT } from "../operations/host-steps.ts";
 import { checkFile, checkNewFile, type SafePath } from "./paths.ts";
 
 type DiskInput = BeginBackupInput["disks"][number];
@@ -70,6 +71,9 @@ export async function prepareDisks(
   const prepared: PreparedDisk[] = [];
   const targets = new Set<string>();
   const files = new Set<string>();
+  if (input.checkpointId === TEMPORARY_CHECKPOINT) {
+    offences.push({ field: "checkpointId", reason: "this name is kept for the agent" });
+  }
   for (const [i, disk] of input.disks.entries()) {
     const offend = (field: keyof DiskInput, reason: string) => offences.push({ field: `disks[${i}].${field}`, reason });
     const seen = observation.disks.find(({ target }) => target === disk.target);
