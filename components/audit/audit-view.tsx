@@ -1,20 +1,25 @@
 "use client";
+import type { InferContractRouterOutputs } from "@orpc/contract";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { CircleCheck, CircleSlash, CircleX, ScrollText } from "lucide-react";
+import { CircleCheck, CircleSlash, CircleX, ScrollText, X } from "lucide-react";
+import Link from "next/link";
 import { useQueryStates } from "nuqs";
 import { useRef } from "react";
+import { VM_ID } from "#chain/limits.ts";
 import { useApi } from "#client/api.ts";
 import { useCommands } from "#client/commands.tsx";
 import { engineQueries } from "#client/queries.ts";
-import { auditParsers } from "#client/url-state.ts";
+import { AUDIT_OUTCOMES, auditParsers } from "#client/url-state.ts";
 import type { Tone } from "#client/words.ts";
 import { TONE_TEXT } from "#components/patterns/axis-badge.tsx";
 import { type Column, ListRows } from "#components/patterns/list-rows.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { PageHead } from "#components/patterns/page-head.tsx";
 import { EmptyPanel } from "#components/patterns/state-panel.tsx";
+import { Button } from "#components/ui/button.tsx";
 import { cx } from "#components/ui/cx.ts";
-import { TextField } from "#components/ui/field.tsx";
+import { Select, TextField } from "#components/ui/field.tsx";
+import type { engineContract } from "#contract/engine.ts";
 
 const OUTCOMES = {
   done: { word: "Done", tone: "ok", Shape: CircleCheck },
@@ -22,33 +27,33 @@ const OUTCOMES = {
   failed: { word: "Failed", tone: "bad", Shape: CircleX },
 } as const satisfies Record<string, { word: string; tone: Tone; Shape: typeof CircleX }>;
 
-type Entry = {
-  id: string;
-  at: string;
-  actor: string;
-  role: string | null;
-  action: string;
-  subject: string | null;
-  outcome: keyof typeof OUTCOMES;
-  detail: string | null;
-  traceId: string | null;
-};
+type Entry = InferContractRouterOutputs<typeof engineContract>["audit"]["list"]["items"][number];
 
 const COLUMNS: readonly Column<Entry>[] = [
   { title: "When", cell: (entry) => <Moment at={entry.at} className="whitespace-nowrap text-ink-2" /> },
   {
     title: "Who",
     cell: (entry) => (
-      <>
+      <span className="break-words">
         {entry.actor}
         {entry.role && <span className="text-ink-3"> ({entry.role})</span>}
-      </>
+      </span>
     ),
   },
   { title: "What", cell: (entry) => <span className="font-mono text-xs">{entry.action}</span> },
   {
     title: "On",
-    cell: (entry) => <span className="font-mono text-xs break-all text-ink-2">{entry.subject ?? "–"}</span>,
+    cell: (entry) => (
+      <span className="font-mono text-xs break-all text-ink-2">
+        {entry.subject && VM_ID.test(entry.subject) && /^(vms|plans|jobs|backups)\./.test(entry.action) ? (
+          <Link href={`/vms/${entry.subject}`} className="underline underline-offset-2">
+            {entry.subject}
+          </Link>
+        ) : (
+          (entry.subject ?? "–")
+        )}
+      </span>
+    ),
   },
   {
     title: "Outcome",
@@ -61,7 +66,29 @@ const COLUMNS: readonly Column<Entry>[] = [
       );
     },
   },
-  { title: "Detail", cell: (entry) => <span className="text-ink-2">{entry.detail}</span> },
+  {
+    title: "Detail and reason",
+    cell: (entry) => (
+      <>
+        {entry.detail && <span className="text-ink-2">{entry.detail}</span>}
+        {entry.reason && <span className="block">“{entry.reason}”</span>}
+        {(entry.planId || entry.jobId) && (
+          <span className="flex gap-3">
+            {entry.planId && (
+              <Link href={`/plans/${entry.planId}`} className="py-0.5 underline underline-offset-2">
+                Plan
+              </Link>
+            )}
+            {entry.jobId && (
+              <Link href={`/jobs/${entry.jobId}`} className="py-0.5 underline underline-offset-2">
+                Job
+              </Link>
+            )}
+          </span>
+        )}
+      </>
+    ),
+  },
 ];
 
 /** Who did what, newest first; filters stand in the address. */
@@ -72,7 +99,7 @@ export function AuditView() {
   useCommands([
     { id: "filter", title: "Filter the audit log", group: "List", key: "/", run: () => first.current?.focus() },
   ]);
-  const isFiltered = filter.actor !== "" || filter.subject !== "";
+  const isFiltered = Object.values(filter).some((value) => value !== null && value !== "");
   return (
     <div className="mx-auto max-w-6xl px-3 py-4 sm:px-4">
       <PageHead title="Audit" detail="append-only" />
@@ -86,6 +113,13 @@ export function AuditView() {
           onChange={(event) => setFilter({ actor: event.target.value })}
         />
         <TextField
+          aria-label="What"
+          placeholder="What (plans.apply, …)"
+          maxLength={100}
+          value={filter.action}
+          onChange={(event) => setFilter({ action: event.target.value })}
+        />
+        <TextField
           aria-label="On what"
           placeholder="On what (VM id, host, …)"
           maxLength={300}
@@ -93,6 +127,27 @@ export function AuditView() {
           value={filter.subject}
           onChange={(event) => setFilter({ subject: event.target.value })}
         />
+        <Select
+          label="Outcome"
+          value={filter.outcome ?? ""}
+          onChange={(event) =>
+            setFilter({ outcome: AUDIT_OUTCOMES.find((outcome) => outcome === event.target.value) ?? null })
+          }
+        >
+          <option value="">All outcomes</option>
+          {AUDIT_OUTCOMES.map((outcome) => (
+            <option key={outcome} value={outcome}>
+              {OUTCOMES[outcome].word}
+            </option>
+          ))}
+        </Select>
+        <TimeField label="From (UTC)" value={filter.from} onChange={(from) => setFilter({ from })} />
+        <TimeField label="Before (UTC)" value={filter.to} onChange={(to) => setFilter({ to })} />
+        {isFiltered && (
+          <Button look="quiet" onClick={() => setFilter(null)}>
+            <X size={14} aria-hidden /> Clear filters
+          </Button>
+        )}
       </search>
       <ListRows
         query={audit}
@@ -104,10 +159,27 @@ export function AuditView() {
             icon={<ScrollText size={28} strokeWidth={1.5} aria-hidden />}
             title={isFiltered ? "No entry matches" : "Nothing has been done yet"}
           >
-            {isFiltered ? "Who and what must match exactly." : "Every change and every refusal is written down here."}
+            {isFiltered
+              ? "Who, what and on what must match exactly; times are UTC."
+              : "Every change and every refusal is written down here."}
           </EmptyPanel>
         }
       />
     </div>
+  );
+}
+
+/** A time of the address, which is UTC, in the browser's own picker. */
+function TimeField(props: { label: string; value: string; onChange: (value: string) => void }) {
+  return (
+    <span className="inline-flex items-center gap-1.5 text-xs text-ink-3">
+      <span aria-hidden>{props.label}</span>
+      <TextField
+        type="datetime-local"
+        aria-label={props.label}
+        value={props.value.replace(/Z$/, "").slice(0, 16)}
+        onChange={(event) => props.onChange(event.target.value === "" ? "" : `${event.target.value}Z`)}
+      />
+    </span>
   );
 }

@@ -2,6 +2,8 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { useApi } from "#client/api.ts";
+import { useCommands } from "#client/commands.tsx";
+import { useCopy } from "#client/copy.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { useNow } from "#client/now.ts";
 import { engineQueries, hasAnswer } from "#client/queries.ts";
@@ -45,12 +47,23 @@ export function PlanView({ planId }: { planId: string }) {
 
 function PlanScreen({ plan, onStale }: { plan: Plan; onStale: () => void }) {
   const now = useNow();
+  const copy = useCopy();
   const again = useMakePlan(plan.vmId);
   // The server says so with the next read; a page that stands open must not offer what would be refused.
   const hasExpired = plan.state === "ready" && now !== null && now >= Date.parse(plan.expiresAt);
   const state = hasExpired ? "expired" : plan.state;
   const planAgain = () => again.mutate({ intent: plan.intent, params: plan.params } as PlanRequestInput);
   const title = `${intentLabel(plan.intent)} ${plan.vmName}`;
+  useCommands([
+    {
+      id: "copy-link",
+      title: "Copy link to this plan",
+      group: "Share",
+      key: "y",
+      run: () => void copy(window.location.href, "the link"),
+    },
+    { id: "plan-again", title: "Plan again", group: "Plan", run: planAgain },
+  ]);
   useEffect(() => {
     document.title = `${title} · Plan · Driftline`;
   }, [title]);

@@ -10,12 +10,16 @@ const KEYS: readonly { keys: readonly string[]; does: string }[] = [
   { keys: ["/"], does: "Go to the filter" },
   { keys: ["j", "k"], does: "Next and previous row or checkpoint" },
   { keys: ["Enter"], does: "Open the row" },
+  { keys: ["x"], does: "Select the row for a plan over several VMs" },
   { keys: ["n", "N"], does: "Next and previous finding" },
   { keys: ["o"], does: "Overlay: both, record, host" },
   { keys: ["y"], does: "Copy a permanent link to what is shown" },
   { keys: ["c"], does: "Copy what is selected as text" },
   { keys: ["Esc"], does: "Back out of a selection" },
 ];
+/** What has no key on purpose. */
+const WITHOUT_KEY =
+  "Backups, plans, applying and cancelling have no single key. They are in the command palette and on the screen.";
 
 /** The keyboard, and the switch that turns single keys off. */
 export default function HelpDialog(props: { open: boolean; onOpenChange: (open: boolean) => void }) {
@@ -35,7 +39,8 @@ export default function HelpDialog(props: { open: boolean; onOpenChange: (open: 
           </div>
         ))}
       </dl>
-      <label className="mt-5 flex min-h-8 items-center gap-2 border-t border-line pt-4">
+      <p className="mt-4 text-ink-2">{WITHOUT_KEY}</p>
+      <label className="mt-4 flex min-h-8 items-center gap-2 border-t border-line pt-4">
         <input
           type="checkbox"
           className="size-4 accent-[var(--ink)]"
