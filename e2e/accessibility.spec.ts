@@ -1,16 +1,9 @@
-import AxeBuilder from "@axe-core/playwright";
-import { expect, type Page, test } from "@playwright/test";
+import { expect, test } from "@playwright/test";
+import { expectNoViolation } from "./axe.ts";
 import { openVm, signIn } from "./sign-in.ts";
 
 // axe looks at every node of the page; several pages in one test take their time on a busy machine.
 test.setTimeout(180_000);
-
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-
-async function expectNoViolation(page: Page, skip: string[] = []): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).withTags(RULES).disableRules(skip).analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`)).toEqual([]);
-}
 
 for (const colorScheme of ["light", "dark"] as const) {
   test.describe(`in ${colorScheme}`, () => {
@@ -30,7 +23,10 @@ for (const colorScheme of ["light", "dark"] as const) {
         { path: "/vms?q=no-such-vm", title: "VMs" },
         { path: "/hosts", title: "Hosts" },
         { path: "/jobs", title: "Jobs" },
+        { path: "/jobs?state=failed", title: "Jobs" },
         { path: "/audit", title: "Audit" },
+        { path: "/audit?actor=nobody&outcome=failed", title: "Audit" },
+        { path: "/plans/00000000-0000-4000-8000-00000000ffff", title: "There is nothing at this address" },
         { path: "/vms/00000000-0000-4000-8000-00000000ffff", title: "There is nothing at this address" },
       ]) {
         await page.goto(path);

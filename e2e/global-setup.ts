@@ -8,8 +8,16 @@ import { join } from "node:path";
 import { openLab } from "#lab/lab.ts";
 import { connectEngine } from "#run/api.ts";
 import { ensureBuild } from "#run/build.ts";
-import { prepareShowcase } from "#run/showcase.ts";
+import { prepareShowcase, SHOWCASE } from "#run/showcase.ts";
 import { type Stack, stackHosts, startStack } from "#run/stack.ts";
+
+/** For the journeys that change something; nothing else stands on them. */
+const TO_CHANGE = [
+  { name: "act-heal", host: 1, scenario: "bitmap-removed-live" },
+  { name: "act-backup", host: 0, scenario: "healthy-running" },
+  { name: "act-move-1", host: 0, scenario: "restart-elsewhere" },
+  { name: "act-move-2", host: 0, scenario: "restart-elsewhere" },
+] as const;
 
 export default async function setUp(): Promise<(() => Promise<void>) | undefined> {
   if (process.env.DRIFTLINE_E2E_URL) return undefined;
@@ -27,7 +35,7 @@ export default async function setUp(): Promise<(() => Promise<void>) | undefined
   };
   try {
     up = await startStack({ dir, hosts, policy });
-    await prepareShowcase(lab, connectEngine(up.url, up.apiKey));
+    await prepareShowcase(lab, connectEngine(up.url, up.apiKey), { entries: [...SHOWCASE, ...TO_CHANGE] });
   } catch (error) {
     await takeDown();
     throw error;
@@ -37,6 +45,7 @@ export default async function setUp(): Promise<(() => Promise<void>) | undefined
   process.env.DRIFTLINE_E2E_EMAIL = stack.email;
   process.env.DRIFTLINE_E2E_PASSWORD = stack.password;
   process.env.DRIFTLINE_E2E_API_KEY = stack.apiKey;
+  process.env.DRIFTLINE_E2E_VIEWER_KEY = stack.viewerKey;
   process.env.DRIFTLINE_E2E_LAB = lab.dir;
   const agents = stack.agents.map(({ name, url, configFile, process: { pid } }) => ({ name, url, configFile, pid }));
   process.env.DRIFTLINE_E2E_POSTMASTER = join(dir, "data/postgres/postgres/postmaster.pid");

@@ -17,6 +17,8 @@ export type Stack = {
   password: string;
   /** An API key with the role admin. */
   apiKey: string;
+  /** An API key with the role viewer. */
+  viewerKey: string;
   agents: RunningAgent[];
   web: ChildProcess;
   /** Starts an agent again that was stopped or killed, on its old address. */
@@ -108,6 +110,7 @@ export async function startStack(options: {
   const { dir, log } = options;
   mkdirSync(dir, { recursive: true, mode: 0o755 });
   const apiKey = randomBytes(24).toString("base64url");
+  const viewerKey = randomBytes(24).toString("base64url");
   const password = randomBytes(9).toString("base64url");
   const email = "admin@driftline.local";
   const agents: RunningAgent[] = [];
@@ -143,7 +146,10 @@ export async function startStack(options: {
       JSON.stringify({
         hosts: agents.map(({ name, url, token }) => ({ name, url, token })),
         admin: { email, password },
-        apiKeys: [{ name: "local", role: "admin", sha256: sha256(apiKey) }],
+        apiKeys: [
+          { name: "local", role: "admin", sha256: sha256(apiKey) },
+          { name: "onlooker", role: "viewer", sha256: sha256(viewerKey) },
+        ],
         // Drift is made to be looked at: nothing mends it unless that is asked for.
         policy: { redefineOnStart: "ask", observeEverySeconds: 60, staleAfterSeconds: 300, ...options.policy },
       }),
@@ -173,7 +179,7 @@ export async function startStack(options: {
       await endProcess(agent.process);
       agent.process = (await startAgent(agent.configFile, log)).child;
     };
-    return { url: ready[1] ?? "", email, password, apiKey, agents, web, restartAgent, stop };
+    return { url: ready[1] ?? "", email, password, apiKey, viewerKey, agents, web, restartAgent, stop };
   } catch (error) {
     await Promise.all(started.map(endProcess));
     throw error;

@@ -1,0 +1,161 @@
+/** Changing things for real: plans made, confirmed, applied and proved on VMs that no other spec uses. */
+import { expect, type Page, test } from "@playwright/test";
+import { expectNoViolationInBoth } from "./axe.ts";
+import { openVm, signIn, vmIdOf } from "./sign-in.ts";
+
+test.setTimeout(180_000);
+/** A job on the lab's small disks, on a machine that does a lot beside it. */
+const DONE_WITHIN_MS = 60_000;
+
+const post = (page: Page, path: string, data: object) =>
+  page.request.post(`/api/v1${path}`, { headers: { origin: new URL(page.url()).origin }, data });
+
+async function expectJob(page: Page, state: "succeeded" | "failed" = "succeeded"): Promise<void> {
+  await page.waitForURL(/\/jobs\/[0-9a-f-]{36}$/);
+  await expect(page.locator(`[data-job-state="${state}"]`)).toBeVisible({ timeout: DONE_WITHIN_MS });
+}
+
+/** Ticks every loss and types the name where it is asked for. */
+async function confirmPlan(page: Page, vmName: string): Promise<void> {
+  const form = page.getByRole("form", { name: "Apply the plan" });
+  for (const box of await form.getByRole("checkbox").all()) await box.check();
+  const typed = form.getByLabel(/^Type /);
+  if ((await typed.count()) > 0) await typed.fill(vmName);
+}
+
+test("a missing bitmap is healed by its plan: nothing before every loss is ticked, then a job, its proof, and no finding", async ({
+  page,
+}) => {
+  await signIn(page);
+  const id = await openVm(page, "act-heal", "view=list");
+  const finding = page.locator('[data-kind="bitmap.missing"]').first();
+  await finding.getByRole("button").first().click();
+  await finding.getByRole("button", { name: "Heal", exact: true }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Heal act-heal" })).toBeVisible();
+  await expect(page.getByRole("link", { name: "Cancel" })).toBeFocused();
+  const apply = page.getByRole("button", { name: "Apply", exact: true });
+  await expect(apply).toHaveAttribute("aria-description", /Tick/);
+  await expect(page.getByRole("list", { name: "Steps" }).getByRole("listitem").first()).toBeVisible();
+  await expectNoViolationInBoth(page);
+  const planUrl = page.url();
+  await confirmPlan(page, "act-heal");
+  await page.getByLabel(/^Reason/).fill("the journey asked for it");
+  await apply.click();
+  await expectJob(page);
+  const proof = page.locator('[data-proof="read"]');
+  await expect(proof.getByRole("heading", { name: /Gone, as promised/ })).toBeVisible();
+  await expect(proof.getByText(/Bitmap missing/).first()).toBeVisible();
+  await expectNoViolationInBoth(page);
+
+  await page.goto(`/vms/${id}?view=list`);
+  await expect(page.locator('main [data-axis="agreement"]').first()).toHaveText(/^Agrees/);
+  await expect(page.locator('[data-kind="bitmap.missing"]')).toHaveCount(0);
+  await page.goto(planUrl);
+  await expect(page.getByText("This plan was applied.")).toBeVisible();
+  await expect(page.getByRole("link", { name: "Open the job" })).toBeVisible();
+  await page.goto(`/audit?action=plans.apply&subject=${id}`);
+  const entry = page.getByRole("row").filter({ hasText: "the journey asked for it" });
+  await expect(entry.getByRole("link", { name: "Plan" })).toBeVisible();
+  await expect(entry.getByRole("link", { name: "Job" })).toBeVisible();
+  await expectNoViolationInBoth(page);
+});
+
+test("one click makes a full backup, the next is incremental, and its restore is proved from the page", async ({
+  page,
+}) => {
+  await signIn(page);
+  const id = await openVm(page, "act-backup", "view=list");
+  await page.getByRole("button", { name: "Full backup now" }).click();
+  await expectJob(page);
+  await openVm(page, "act-backup", "view=list");
+  await page.getByRole("button", { name: "Back up now", exact: true }).click();
+  await expectJob(page);
+  await page.goto(`/vms/${id}/backups`);
+  const backups = page.locator("[data-backup]");
+  await expect(backups).toHaveCount(2);
+  await expect(backups.nth(0)).toContainText("Incremental");
+  await expect(backups.nth(1)).toContainText("Full");
+  await backups.nth(0).getByRole("button").first().click();
+  await expect(backups.nth(0).getByText("on top of").first()).toBeVisible();
+  await backups.nth(0).getByRole("button", { name: "Verify restore" }).click();
+  await expect(backups.nth(0).locator('[data-verify="ok"]')).toBeVisible({ timeout: DONE_WITHIN_MS });
+  await expectNoViolationInBoth(page);
+  await page.goto("/jobs?state=succeeded");
+  await expect(page.getByRole("table", { name: "Jobs" })).toContainText("act-backup");
+  await expectNoViolationInBoth(page);
+});
+
+test("a plan whose ground has changed is refused with what changed, and Plan again gives one that stands", async ({
+  page,
+}) => {
+  await signIn(page);
+  const id = await openVm(page, "act-move-1", "view=list");
+  const finding = page.locator('[data-kind="metadata.missing"]').first();
+  await finding.getByRole("button").first().click();
+  await finding.getByRole("button", { name: "Redefine", exact: true }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Redefine act-move-1" })).toBeVisible();
+  const first = page.url();
+  const createdAt = new Date(Date.now() - 1000).toISOString();
+  const answer = await post(page, `/vms/${id}/checkpoints`, { id: "late", parentId: null, createdAt, disks: ["vda"] });
+  expect(answer.status()).toBe(201);
+  await page.reload();
+  await expect(page.locator('[data-plan-state="out-of-date"]')).toBeVisible();
+  const changes = page.getByRole("table", { name: "What has changed" });
+  await expect(changes.getByRole("row").nth(1)).toBeVisible();
+  await expect(page.getByRole("button", { name: "Apply", exact: true })).toHaveCount(0);
+  await expectNoViolationInBoth(page);
+  await page.getByRole("button", { name: "Plan again" }).click();
+  await expect(page).not.toHaveURL(first);
+  await expect(page.locator('[data-plan-state="ready"]')).toBeVisible();
+});
+
+test("two VMs are redefined by one plan: the number is typed, each gets a job of its own", async ({ page }) => {
+  await signIn(page, "/vms?q=act-move");
+  await page.getByRole("checkbox", { name: "Select act-move-1" }).check();
+  await page.getByRole("checkbox", { name: "Select act-move-2" }).click({ modifiers: ["Shift"] });
+  const bar = page.getByRole("region", { name: "Selection" });
+  await expect(bar).toContainText("2 VMs selected");
+  await expectNoViolationInBoth(page);
+  await bar.getByRole("button", { name: "Redefine…" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Redefine 2 VMs" })).toBeVisible();
+  const apply = page.getByRole("button", { name: "Apply", exact: true });
+  await expect(apply).toHaveAttribute("aria-description", /Type “2 VMs”/);
+  await expectNoViolationInBoth(page);
+  for (const box of await page.getByRole("checkbox").all()) await box.check();
+  await page.getByLabel(/^Type /).fill("2 VMs");
+  await apply.click();
+  for (const name of ["act-move-1", "act-move-2"])
+    await expect(page.locator(`[data-part="${name}"] [data-job-state="succeeded"]`)).toBeVisible({
+      timeout: DONE_WITHIN_MS,
+    });
+});
+
+test("a viewer sees every action with the reason why not, and the API refuses what the page does not offer", async ({
+  browser,
+  page,
+}) => {
+  await signIn(page);
+  const id = await vmIdOf(page, "ldap-02");
+  const key = process.env.DRIFTLINE_E2E_VIEWER_KEY;
+  if (!key) throw new Error("DRIFTLINE_E2E_VIEWER_KEY is not set");
+  const context = await browser.newContext({
+    baseURL: new URL(page.url()).origin,
+    extraHTTPHeaders: { authorization: `Bearer ${key}` },
+  });
+  const viewer = await context.newPage();
+  await viewer.goto(`/vms/${id}?view=list`);
+  await expect(viewer.getByRole("heading", { level: 1, name: "ldap-02" })).toBeVisible();
+  const needs = /This needs the (support|operator) role or higher/;
+  for (const name of ["Full backup now", "Back up now", "Observe now", "Prune…"])
+    await expect(viewer.getByRole("button", { name, exact: true })).toHaveAttribute("aria-description", needs);
+  const finding = viewer.locator('[data-kind="bitmap.missing"]').first();
+  await finding.getByRole("button").first().click();
+  await expect(finding.getByRole("button", { name: "Heal", exact: true })).toHaveAttribute("aria-description", needs);
+  await expectNoViolationInBoth(viewer);
+  await viewer.goto("/vms");
+  await viewer.getByRole("checkbox", { name: "Select ldap-02" }).check();
+  await expect(viewer.getByRole("button", { name: "Heal…" })).toHaveAttribute("aria-description", needs);
+  const refused = await viewer.request.post(`/api/v1/vms/${id}/plans`, { data: { intent: "heal", params: {} } });
+  expect(refused.status()).toBe(403);
+  await context.close();
+});
