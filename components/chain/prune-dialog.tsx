@@ -68,7 +68,9 @@ export function PruneDialog(props: {
               onFocus={() => setRule("older")}
               onChange={(event) => setBefore(event.target.value)}
             />
-            <span className="text-ink-2">UTC: {Number.isNaN(Date.parse(before)) ? "–" : older}</span>
+            <span className="text-ink-2">
+              (UTC){Number.isNaN(Date.parse(before)) ? "" : `, ${older} of ${recorded.length}`}
+            </span>
           </Choice>
           <Choice name="upTo" rule={rule} onRule={setRule} label="Up to the selected one" disabled={selected === null}>
             <span className="min-w-0 font-mono text-xs break-all text-ink-2">

@@ -134,9 +134,9 @@ export function FleetTable(props: {
               aria-selected={props.selected.has(row.id)}
               className={cx(
                 ROW_GRID,
-                "absolute inset-x-0 top-0 min-h-11 border-b border-line px-3 hover:bg-hover has-[[data-row-link]:focus-visible]:bg-selected",
+                "absolute inset-x-0 top-0 min-h-11 border-b border-line px-3 has-[[data-row-link]:focus-visible]:bg-selected",
                 item.index === rows.length - 1 && "border-b-0",
-                props.selected.has(row.id) && "bg-selected",
+                props.selected.has(row.id) ? "bg-selected" : "hover:bg-hover",
               )}
               style={{ transform: `translateY(${item.start - virtual.options.scrollMargin}px)` }}
             >

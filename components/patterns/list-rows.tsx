@@ -48,10 +48,13 @@ export function ListRows<T>(props: {
             {items.map((item) => (
               <tr
                 key={props.keyOf(item)}
-                className="border-t border-line align-top hover:bg-hover max-md:block max-md:py-2"
+                className="border-t border-line align-top hover:bg-hover max-md:flex max-md:flex-wrap max-md:gap-x-3 max-md:gap-y-1 max-md:px-3 max-md:py-2.5"
               >
                 {columns.map((column) => (
-                  <td key={column.title} className="px-3 py-2 break-words max-md:block max-md:py-0.5">
+                  <td
+                    key={column.title}
+                    className="px-3 py-2 break-words max-md:max-w-full max-md:p-0 max-md:empty:hidden max-md:last:basis-full"
+                  >
                     {column.cell(item)}
                   </td>
                 ))}
