@@ -98,7 +98,7 @@ test("a plan whose ground has changed is refused with what changed, and Plan aga
   const createdAt = new Date(Date.now() - 1000).toISOString();
   const answer = await post(page, `/vms/${id}/checkpoints`, { id: "late", parentId: null, createdAt, disks: ["vda"] });
   expect(answer.status()).toBe(201);
-  await page.reload();
+  await page.getByRole("button", { name: "Apply", exact: true }).click();
   await expect(page.locator('[data-plan-state="out-of-date"]')).toBeVisible();
   const changes = page.getByRole("table", { name: "What has changed" });
   await expect(changes.getByRole("row").nth(1)).toBeVisible();

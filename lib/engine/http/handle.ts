@@ -1,9 +1,8 @@
 /** One API request from its first byte to its answer: address, who asks, from where, bounds, then the contract. */
 import { randomUUID } from "node:crypto";
 import { OpenAPIHandler } from "@orpc/openapi/fetch";
-import { ORPCError } from "@orpc/server";
 import { LIMITS } from "#chain/limits.ts";
-import { PROBLEMS, ProblemError } from "#contract/problem.ts";
+import { ProblemError } from "#contract/problem.ts";
 import { actorName } from "../actor.ts";
 import { assertSameSite, authenticate } from "../auth/authenticate.ts";
 import { auditRefusal, guard } from "../guard.ts";
@@ -13,22 +12,24 @@ import { router } from "../router.ts";
 import type { Context, Engine } from "../state.ts";
 import { openApiDocument } from "./openapi.ts";
 import { type Route, routesAt } from "./routes.ts";
+import { tellInStream, toHttpError } from "./stream-problems.ts";
 
 const PREFIX = "/api/v1";
 
 const handler = new OpenAPIHandler<Context>(router, {
   clientInterceptors: [
-    (options) => guard({ path: options.path, context: options.context, next: () => options.next() }),
+    async (options) =>
+      tellInStream(
+        await guard({ path: options.path, context: options.context, next: () => options.next() }),
+        options.context.traceId,
+      ),
   ],
   interceptors: [
     async (options) => {
       try {
         return await options.next();
       } catch (error) {
-        const problem = toProblem(error);
-        const { status } = PROBLEMS[problem.code];
-        const data = problem.toProblem(options.context.traceId);
-        throw new ORPCError(problem.code, { status, message: problem.message, data });
+        throw toHttpError(error, options.context.traceId);
       }
     },
   ],
