@@ -104,6 +104,28 @@ describe("backups of a real host", () => {
     await vm.start();
   });
 
+  it("takes a raw disk along in full and leaves it out of the checkpoint; alone it makes none", async () => {
+    const disks = [
+      { target: "vda", sizeMiB: 8 },
+      { target: "vdb", sizeMiB: 8, format: "raw" as const },
+    ];
+    const mixed = await host.defineVm({ name: "mixed", disks });
+    await mixed.start();
+    await mixed.write("vdb", MIB, MIB, 6);
+    const both = [backups.full("vda", "mixed/1/vda"), backups.full("vdb", "mixed/1/vdb")];
+    expect(await backups.make(mixed.id, "one", both)).toMatchObject({ state: "finished", checkpointId: "one" });
+    expect((await mixed.checkpoints()).map(({ disks: on }) => on.map(({ target }) => target))).toEqual([["vda"]]);
+    const alone = await backups.make(mixed.id, "two", [backups.full("vdb", "mixed/2/vdb")]);
+    expect(alone).toMatchObject({ state: "finished", checkpointId: null });
+    expect(await mixed.checkpoints()).toHaveLength(1);
+    const wanted = [backups.incremental("vdb", "one", "mixed/3/vdb", "mixed/1/vdb")];
+    const refused = await backups.ask(mixed.id, { checkpointId: "three", disks: wanted });
+    expect([refused.status, refused.body.errors]).toMatchObject([422, [{ field: "disks[0].mode" }]]);
+    await mixed.stop();
+    const [proof] = await backups.verdicts({ vdb: "mixed/2/vdb" }, { vmId: mixed.id });
+    expect(proof).toMatchObject({ comparedWithDisk: "equal" });
+  });
+
   describe("interrupted", () => {
     /** A full backup of vda that lasts until `release`. */
     const beginSlow = async (name: string) => {

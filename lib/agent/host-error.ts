@@ -17,6 +17,10 @@ export function hostError(code: HostError["code"], message: string, words: Parti
   return { code, message, ...NO_WORDS, ...words, retryable: false };
 }
 
+/** strerror's words, which libvirt, QEMU, qemu-img and Node hand on; none of them has a code for it. */
+export const isNoSpace = (words: string | null): boolean =>
+  words !== null && /no space left on device|disk quota exceeded/i.test(words);
+
 /** The typed reason of anything that was thrown by a call to the host. */
 export function toHostError(thrown: unknown): HostError {
   const error = toObserveError(thrown);
@@ -28,5 +32,7 @@ export function toHostError(thrown: unknown): HostError {
   };
   const special = known === null || error.code !== "internal" ? undefined : BY_LIBVIRT_CODE[known.code];
   if (special !== undefined) return hostError(special.code, special.message, words);
+  const isUntyped = error.code === "internal" || error.code === "unreadable";
+  if (isUntyped && isNoSpace(error.hostMessage)) return hostError("no-space", "There is no space left.", words);
   return { ...error, ...words };
 }

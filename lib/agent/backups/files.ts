@@ -17,7 +17,7 @@ export type NewImage = { file: SafePath; backing: SafePath | null; virtualSize: 
 
 const codeOf = (thrown: unknown): string | undefined => (thrown as NodeJS.ErrnoException).code;
 
-export function fileFailure(thrown: unknown, what: string): HostFailure {
+function fileFailure(thrown: unknown, what: string): HostFailure {
   if (thrown instanceof HostFailure) return thrown;
   const words = thrown instanceof Error ? thrown.message : String(thrown);
   const code = codeOf(thrown);

@@ -12,7 +12,7 @@
  * | anything else                                                | ended-unseen                  |
  */
 import type { HostError } from "#contract/agent-operations.ts";
-import { hostError } from "../host-error.ts";
+import { hostError, isNoSpace } from "../host-error.ts";
 import type { BackupNote } from "./note.ts";
 
 /** How a job ended, as libvirt says it. It keeps this of a domain's last job until the daemon ends. */
@@ -78,7 +78,7 @@ const stopped = (hostMessage: string | null): HostError =>
 
 /** QEMU's words of a job that failed: strerror texts, in English. */
 function typeJobError(hostMessage: string | null): HostError {
-  if (hostMessage?.includes("No space left on device") || hostMessage?.includes("Disk quota exceeded")) {
+  if (isNoSpace(hostMessage)) {
     return hostError("no-space", "The repository has no space left.", { hostMessage });
   }
   return { ...hostError("internal", "QEMU could not finish the backup.", { hostMessage }), retryable: true };

@@ -8,7 +8,7 @@ import { statfs } from "node:fs/promises";
 import { z } from "zod";
 import type { HostError, VerifyBackupInput, VerifyItem } from "#contract/agent-operations.ts";
 import { HostFailure, observeError } from "../../failure.ts";
-import { hostError, toHostError } from "../../host-error.ts";
+import { hostError, isNoSpace, toHostError } from "../../host-error.ts";
 import { invalidInput } from "../../http/problems.ts";
 import { typeImageError } from "../../qemu/images.ts";
 import { runWithProgress } from "../../qemu/progress.ts";
@@ -150,7 +150,7 @@ async function verifyDisk(
       onProgress: (part) => progress("restore", part * virtualSize, both),
     });
     if (code !== 0) {
-      const error = /No space left on device|Disk quota exceeded/.test(stderr)
+      const error = isNoSpace(stderr)
         ? hostError("no-space", "The repository has no space left for the temporary file.", { hostMessage: stderr })
         : toHostError(new HostFailure(typeImageError(stderr)));
       return { ...item, detail: "It could not be restored.", error };
