@@ -20,7 +20,7 @@ module.exports = {
       name: "chain-has-no-library",
       severity: "error",
       // Its generators for property tests are the one exception besides tests.
-      from: { path: "^lib/chain/", pathNot: "\\.test\\.ts$|^lib/chain/testing/" },
+      from: { path: "^lib/chain/", pathNot: "\\.test\\.ts$|^lib/chain/(plan/)?testing/" },
       to: { dependencyTypes: ["npm", "npm-dev", "core"] },
     },
     layer("graph", "^lib/graph/", "^lib/(graph|chain)/"),
@@ -28,7 +28,7 @@ module.exports = {
     layer("db", "^lib/db/", "^lib/(db|chain)/"),
     // Tests of a layer may start the real lab.
     layer("engine", "^lib/engine/(?!testing/|.*\\.test\\.ts$)", "^lib/(engine|chain|contract|db)/"),
-    layer("agent", "^lib/agent/(?!.*\\.test\\.ts$)", "^lib/(agent|chain|contract)/"),
+    layer("agent", "^lib/agent/(?!testing/|.*\\.test\\.ts$)", "^lib/(agent|chain|contract)/"),
     layer("client", "^lib/client/", "^lib/(client|chain|graph|contract)/"),
     layer("components", "^components/", "^(components|lib/(client|graph|chain|contract))/"),
     layer("app", "^app/", "^(app|components|lib/(?!agent|db|lab|run|bench))"),

@@ -221,6 +221,26 @@ describe("faults of a real host", () => {
     await vm.stop();
   });
 
+  /** libvirt looks itself: a checkpoint whose bitmap is missing is not defined, and the others are. */
+  async function expectValidatedByLibvirt(strict: AgentProcess): Promise<void> {
+    const [listed] = await other.checkpoints();
+    if (!listed) throw new Error("cp1 should be listed");
+    const disks = listed.disks.map(({ target }) => ({ target }));
+    const cp1 = { id: "cp1", parentId: null, createdAt: listed.createdAt, disks };
+    const gone = { ...cp1, id: "gone", parentId: "cp1" };
+    await other.deleteCheckpoint("cp1", { metadataOnly: true });
+    const path = `/v1/domains/${other.id}/checkpoints`;
+    const answer = await strict.put(path, { checkpoints: [cp1, gone], mode: "salvage" });
+    expect(answer).toMatchObject({
+      status: 200,
+      body: {
+        defined: ["cp1"],
+        failed: [{ id: "gone", error: { code: "checkpoint-inconsistent", libvirtCode: 109 } }],
+      },
+    });
+    expect((await other.checkpoints()).map(({ id }) => id)).toEqual(["cp1"]);
+  }
+
   it("leaves the bitmaps of running domains alone where qmp is forbidden, and says so", async () => {
     const strict = await AgentProcess.start({ libvirtUri: host.uri, qmp: "forbid" });
     try {
@@ -231,6 +251,7 @@ describe("faults of a real host", () => {
       const { capabilities, switchedOff } = hostInfoSchema.parse((await strict.get("/v1/host")).body);
       expect(capabilities.qmp).toBe(false);
       expect(switchedOff[0]?.what).toContain("running");
+      await expectValidatedByLibvirt(strict);
     } finally {
       await strict.stop();
     }

@@ -11,6 +11,7 @@ import { isActive, readJob, readState, readXml, withDomain } from "./inspect.ts"
 import type { RuntimeIds } from "./runtime-id.ts";
 
 const CREATE_REDEFINE = 1;
+const CREATE_REDEFINE_VALIDATE = 4;
 const DELETE_METADATA_ONLY = 2;
 const XML_NO_DOMAIN = 2;
 
@@ -71,7 +72,8 @@ function perform(c: Connection, domain: Ptr, change: Change): void {
     return;
   }
   const xml = change.do === "define" ? buildCheckpointXml(change) : reparented(c, domain, change.id, change.parentId);
-  const checkpoint = c.lib.checkpointCreateXml(domain, xml, CREATE_REDEFINE);
+  const flags = CREATE_REDEFINE | (change.do === "define" && change.validate ? CREATE_REDEFINE_VALIDATE : 0);
+  const checkpoint = c.lib.checkpointCreateXml(domain, xml, flags);
   if (checkpoint === null) c.fail();
   c.lib.checkpointFree(checkpoint);
 }

@@ -27,17 +27,28 @@ const holdsBitmaps = (disk: DiskObservation): boolean => {
 const stateOfFailure = ({ code }: ObserveError): UnhealthyState =>
   code === "unreadable" ? "unreadable" : "cannot-tell";
 
+/** A site that forbids QMP leaves the bitmaps of a running domain to libvirt's own validation. */
+const isForbidden = (read: Read<unknown>): boolean => !read.ok && read.error.code === "qmp-forbidden";
+
+/** Whether the inventory could not look at one of the checkpoint's bitmaps, so that libvirt must. */
+export function needsValidation(inventory: Inventory, { disks }: { disks: { target: string }[] }): boolean {
+  return disks.some(({ target }) => {
+    const found = inventory.get(target);
+    return found !== undefined && isForbidden(found.bitmaps);
+  });
+}
+
 function stateOf(inventory: Inventory, target: string, name: string): UnhealthyState | null {
   const found = inventory.get(target);
   if (found === undefined) return "disk-gone";
-  if (!found.bitmaps.ok) return stateOfFailure(found.bitmaps.error);
+  if (!found.bitmaps.ok) return isForbidden(found.bitmaps) ? null : stateOfFailure(found.bitmaps.error);
   const bitmap = found.bitmaps.value.get(name);
   if (bitmap === undefined) return holdsBitmaps(found.disk) ? "missing" : "unsupported";
   // Healthy; busy means that a job reads it.
   return bitmap.state === "recording" || bitmap.state === "busy" ? null : bitmap.state;
 }
 
-/** Every disk on which the checkpoint has no healthy bitmap; empty when it can be defined. */
+/** Every disk on which the checkpoint is known to have no healthy bitmap; empty when it can be tried. */
 export function findReasons(
   inventory: Inventory,
   { id, disks }: { id: string; disks: { target: string }[] },

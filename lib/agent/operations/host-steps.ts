@@ -12,6 +12,8 @@ export type Define = {
   createdAt: string;
   /** null: no disks element at all. Only ever to put back what was there. */
   disks: { target: string; bitmap: string }[] | null;
+  /** libvirt looks at the bitmaps itself and refuses: for hosts on which nobody else may. A domain that runs only. */
+  validate?: boolean;
 };
 /** With its bitmaps, which only a domain that runs allows, or the metadata alone. One that is not there counts as done. */
 export type Delete = { do: "delete"; id: string; metadataOnly: boolean };

@@ -4,7 +4,7 @@ import type { HostError, RedefineInput, RedefineResult } from "#contract/agent-o
 import { ProblemError } from "#contract/problem.ts";
 import { hostError } from "../host-error.ts";
 import { invalidInput } from "../http/problems.ts";
-import { findReasons, type Reason, takeInventory } from "./bitmap-health.ts";
+import { findReasons, needsValidation, type Reason, takeInventory } from "./bitmap-health.ts";
 import { findOffences, findUnknownDisks } from "./definitions.ts";
 import type { Change, Define, HostSteps } from "./host-steps.ts";
 import { BATCH, PinnedWork } from "./pinned-work.ts";
@@ -21,6 +21,8 @@ class Redefinition {
   #listed: Map<string, Listed>;
   #made: Made[] = [];
   readonly #refused: Map<string, Reason[]>;
+  /** Of these libvirt must look at the bitmaps: nobody else may on this host. */
+  readonly #unseen: ReadonlySet<string>;
   readonly #failed = new Map<string, HostError>();
   readonly #rolledBack: string[] = [];
 
@@ -30,6 +32,7 @@ class Redefinition {
     this.#isStrict = mode === "strict";
     this.#listed = listedOf(work);
     const inventory = takeInventory(work.observation);
+    this.#unseen = new Set(checkpoints.filter((one) => needsValidation(inventory, one)).map(({ id }) => id));
     this.#refused = new Map();
     for (const checkpoint of checkpoints) {
       const reasons = findReasons(inventory, checkpoint);
@@ -52,7 +55,9 @@ class Redefinition {
   }
 
   #plan() {
-    return planRedefine(this.#wanted, new Set([...this.#refused.keys(), ...this.#failed.keys()]), this.#listed);
+    const leftOut = new Set([...this.#refused.keys(), ...this.#failed.keys()]);
+    const { steps, unchanged } = planRedefine(this.#wanted, leftOut, this.#listed);
+    return { steps: steps.map((step) => ({ ...step, validate: this.#unseen.has(step.id) })), unchanged };
   }
 
   /** The error of the first that failed, which is noted; null: go on. */

@@ -23,10 +23,23 @@ type Host = {
   find: (vmId: string) => SimDomain | undefined;
 };
 
-function define(domain: SimDomain, { id, parentId, createdAt, disks }: Define): HostError | null {
+/** What libvirt's own validation looks at: the bitmap of the checkpoint's name in the active image. */
+function isSound(domain: SimDomain, target: string, name: string): boolean {
+  const bitmaps = domain.disks.find((disk) => disk.target === target)?.layers[0]?.bitmaps;
+  return bitmaps?.some((bitmap) => bitmap.name === name && bitmap.recording && !bitmap.inconsistent) ?? false;
+}
+
+function define(domain: SimDomain, { id, parentId, createdAt, disks, validate }: Define): HostError | null {
   const others = domain.checkpoints.filter((c) => c.id !== id);
   if (parentId !== null && !others.some((c) => c.id === parentId)) {
     return hostError("parent-not-found", "The host does not know the parent.", { hostMessage: parentId });
+  }
+  const broken = disks?.find(({ target }) => !isSound(domain, target, id));
+  if (validate && broken) {
+    const hostMessage = `missing or broken bitmap '${id}' for disk '${broken.target}'`;
+    return hostError("checkpoint-inconsistent", "A bitmap that the checkpoint needs is missing or broken.", {
+      hostMessage,
+    });
   }
   const definition = { id, parentId, createdAt, current: false, hasDisksElement: disks !== null, disks: disks ?? [] };
   const at = domain.checkpoints.findIndex((c) => c.id === id);

@@ -23,7 +23,7 @@ export function computePlan(
   checkpointId: string,
   repositories: readonly string[],
 ): PlanResult {
-  const { vmName, hostId, record, observation, findings, restoreFiles, error } = situation;
+  const { vmName, hostId, record, observation, findings, activeElsewhere, restoreFiles, error } = situation;
   if (error) throw cannotTell(error, record.vmId);
   // A file that this host does not serve cannot be built upon: that disk is taken in full.
   const reachable = [...restoreFiles].filter(([, file]) => repositories.some((one) => isInside(one, file)));
@@ -33,6 +33,7 @@ export function computePlan(
     record,
     observation,
     findings,
+    activeElsewhere,
     request,
     policy: { leastTier: config.policy.leastTier },
     newCheckpointId: checkpointId,

@@ -1,4 +1,4 @@
-import type { Finding, Observation, ObserveError, VmRecord } from "#chain/model.ts";
+import type { DriftInput, Finding, Observation, ObserveError, VmRecord } from "#chain/model.ts";
 import type { PlanBasis } from "#chain/plan/model.ts";
 import { getVm, listOpenFindings, listPresence, type Reader, readRecord, readRestoreFiles } from "#db/index.ts";
 import { readSpeakersObservation } from "../observe/recompute.ts";
@@ -12,6 +12,8 @@ export type Situation = {
   record: VmRecord;
   observation: Observation;
   findings: Finding[];
+  /** Other hosts that were last seen to run it, proven or not: while there is one, nothing is changed. */
+  activeElsewhere: DriftInput["activeElsewhere"];
   /** Files that an increment can be put on, by `checkpoint|disk`. */
   restoreFiles: ReadonlyMap<string, string>;
   /** Why nothing is known now, or null. */
@@ -22,7 +24,8 @@ export type Situation = {
 export async function readSituation(reader: Reader, vmId: string): Promise<Situation | null> {
   const vm = await getVm(reader, vmId);
   const record = await readRecord(reader, vmId);
-  const speaker = vm && chooseSpeaker(await listPresence(reader, vmId), vm.hostId);
+  const presences = await listPresence(reader, vmId);
+  const speaker = vm && chooseSpeaker(presences, vm.hostId);
   const observation = speaker && (await readSpeakersObservation(reader, speaker, vm));
   if (!vm || !record || !speaker || !observation) return null;
   return {
@@ -32,6 +35,9 @@ export async function readSituation(reader: Reader, vmId: string): Promise<Situa
     record,
     observation,
     findings: await listOpenFindings(reader, vmId),
+    activeElsewhere: presences
+      .filter(({ hostId, power }) => hostId !== speaker.hostId && (power === "running" || power === "paused"))
+      .map(({ hostId, hostName, observedAt, triedAt }) => ({ hostId, hostName, observedAt: observedAt ?? triedAt })),
     restoreFiles: await readRestoreFiles(reader, vmId),
     error: speaker.error,
   };
