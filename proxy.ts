@@ -19,7 +19,7 @@ function policy(nonce: string, isDev: boolean): string {
   ].join("; ");
 }
 
-/** Sets the security headers of every page and tells the server components which address was asked for. */
+/** Sets the policy of every page (the other headers stand in next.config.js) and tells the server components which address was asked for. */
 export function proxy(request: NextRequest): NextResponse {
   const nonce = btoa(crypto.randomUUID());
   const csp = policy(nonce, process.env.NODE_ENV === "development");
@@ -29,11 +29,6 @@ export function proxy(request: NextRequest): NextResponse {
   headers.set("content-security-policy", csp);
   const response = NextResponse.next({ request: { headers } });
   response.headers.set("content-security-policy", csp);
-  response.headers.set("referrer-policy", "same-origin");
-  response.headers.set("x-content-type-options", "nosniff");
-  response.headers.set("x-frame-options", "DENY");
-  response.headers.set("permissions-policy", "camera=(), microphone=(), geolocation=()");
-  response.headers.set("cross-origin-opener-policy", "same-origin");
   return response;
 }
 

@@ -16,8 +16,8 @@ import { Pairing } from "./pairing/pairing.ts";
 import { openSimulatedDriver } from "./simulated/driver.ts";
 import { simPath } from "./simulated/state.ts";
 
-/** Time to receive a whole request of `LIMITS.bodyBytes`. */
-const REQUEST_MS = 30_000;
+/** Time to receive a whole request of `LIMITS.bodyBytes`, and its head; and how often that is looked at. */
+const TIMES = { requestMs: 30_000, headMs: 10_000, lookEveryMs: 2_000 };
 const SHUTDOWN_MS = 5_000;
 
 export type Agent = {
@@ -67,7 +67,7 @@ export async function readTls({ tls, listen, stateDir }: AgentConfig): Promise<I
 }
 
 /** Starts an agent; it answers when the promise resolves, whether libvirt is there or not. */
-export async function startAgent(config: AgentConfig, log: Logger): Promise<Agent> {
+export async function startAgent(config: AgentConfig, log: Logger, times = TIMES): Promise<Agent> {
   const tls = await readTls(config);
   const pairing = new Pairing({ folder: config.stateDir, cert: tls?.cert ?? null, log });
   const driver = openDriver(config);
@@ -75,8 +75,9 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<Agen
   const metrics = makeMetrics(driver);
   const handler = makeHandler({ config, driver, pairing, metrics, log, shutdown: shutdown.signal });
   const options = {
-    requestTimeout: REQUEST_MS,
-    headersTimeout: 10_000,
+    requestTimeout: times.requestMs,
+    headersTimeout: times.headMs,
+    connectionsCheckingInterval: times.lookEveryMs,
     maxHeaderSize: 16 * 1024,
     minVersion: "TLSv1.2" as const,
     ...tls,

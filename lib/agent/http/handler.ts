@@ -30,6 +30,12 @@ const PAIR = `${PREFIX}/pair`;
 
 type Request = IncomingMessage & { body?: unknown };
 
+const TRACE_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** The caller's id of the request, so that both logs tell of the same; what is no such id is not repeated anywhere. */
+const readTraceId = (sent: string | string[] | undefined): string =>
+  typeof sent === "string" && TRACE_ID.test(sent) ? sent : randomUUID();
+
 function send(response: ServerResponse, status: number, type: string, body: string): void {
   response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body) });
   response.end(response.req.method === "HEAD" ? undefined : body);
@@ -182,7 +188,7 @@ export function makeHandler(parts: Parts) {
   }
 
   return async (request: Request, response: ServerResponse): Promise<void> => {
-    const traceId = randomUUID();
+    const traceId = readTraceId(request.headers["x-trace-id"]);
     const began = performance.now();
     response.setHeader("x-trace-id", traceId);
     response.setHeader("cache-control", "no-store");
@@ -194,6 +200,9 @@ export function makeHandler(parts: Parts) {
       // A client that went away in the middle of its request is no fault of ours.
       if (error.code === "internal" && !request.destroyed) log.error({ traceId, err: thrown }, "request failed");
       sendProblem(response, error, traceId);
+    }
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      log.info({ traceId, method: request.method, route, status: response.statusCode }, "request");
     }
     metrics.observeRequest(route, request.method ?? "", response.statusCode, (performance.now() - began) / 1000);
   };

@@ -10,6 +10,7 @@ import { log } from "../log.ts";
 import { invalidInput, toProblem } from "../problems.ts";
 import { router } from "../router.ts";
 import type { Context, Engine } from "../state.ts";
+import { withTrace } from "../trace.ts";
 import { openApiDocument } from "./openapi.ts";
 import { type Route, routesAt } from "./routes.ts";
 import { tellInStream, toHttpError } from "./stream-problems.ts";
@@ -49,8 +50,24 @@ export function problemResponse(error: ProblemError, traceId: string, headers: R
   });
 }
 
-/** Reads at most the allowed bytes, whatever the header claims. */
-export async function readBody(request: Request): Promise<string> {
+/** Time for a whole body to arrive. */
+const BODY_MS = 30_000;
+
+/** Reads at most the allowed bytes, whatever the header claims, and waits no longer than `limitMs` for them. */
+export async function readBody(request: Request, limitMs = BODY_MS): Promise<string> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const slow = () => reject(new ProblemError("malformed", "The body did not arrive in time."));
+    timer = setTimeout(slow, limitMs);
+  });
+  try {
+    return await Promise.race([readAll(request), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function readAll(request: Request): Promise<string> {
   const tooLarge = () => new ProblemError("too_large", `A request's body has at most ${LIMITS.bodyBytes} bytes.`);
   if (Number(request.headers.get("content-length") ?? 0) > LIMITS.bodyBytes) throw tooLarge();
   const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -195,7 +212,7 @@ export async function handleApi(engine: Engine | null, request: Request): Promis
   try {
     if (!engine)
       throw new ProblemError("unavailable", "The server is still starting, or its database does not answer.");
-    const served = await serve(engine, request, traceId);
+    const served = await withTrace(traceId, () => serve(engine, request, traceId));
     call = served.call;
     response = finish(served.response, traceId);
   } catch (error) {
@@ -216,6 +233,8 @@ export async function handleApi(engine: Engine | null, request: Request): Promis
     const headers: Record<string, string> = problem.code === "unauthenticated" ? { "www-authenticate": "Bearer" } : {};
     response = problemResponse(problem, traceId, headers);
   }
+  // Changes leave a line, so that an agent's line with the same id can be led back to who asked.
+  if (request.method !== "GET") log.info({ traceId, call, status: response.status }, "request");
   engine?.metrics.requests.observe({ call, status: String(response.status) }, (performance.now() - began) / 1_000);
   return response;
 }

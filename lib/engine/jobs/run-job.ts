@@ -1,4 +1,5 @@
 /** Runs one job until it ends, must wait, or belongs to somebody else. */
+import { randomUUID } from "node:crypto";
 import type { PlanStep } from "#chain/plan/model.ts";
 import {
   assertLease,
@@ -19,6 +20,7 @@ import {
 } from "#db/index.ts";
 import { log } from "../log.ts";
 import type { Engine } from "../state.ts";
+import { withTrace } from "../trace.ts";
 import { runAction } from "./actions/index.ts";
 import { finishJob, type JobEnd } from "./end.ts";
 import { Cancelled, StepFailed, TryAgain, toFailure } from "./failure.ts";
@@ -45,7 +47,9 @@ export async function runJob(engine: Engine, jobId: string, holder: string, stop
   try {
     // Read again: another process may have gone on with it until the lease was ours.
     const fresh = await readJobToRun(orm, jobId);
-    if (fresh) await attempt(engine, fresh, lease, AbortSignal.any([lost.signal, stopping]));
+    const signal = AbortSignal.any([lost.signal, stopping]);
+    // Its calls carry the id of the request that asked for the job.
+    if (fresh) await withTrace(fresh.traceId ?? randomUUID(), () => attempt(engine, fresh, lease, signal));
   } catch (error) {
     if (error instanceof LeaseLost || lost.signal.aborted) log.warn({ jobId }, "a job went to another process");
     else if (isConnectionError(error)) log.warn({ jobId }, "the database was lost in a job; it goes on later");
