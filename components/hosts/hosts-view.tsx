@@ -1,7 +1,8 @@
 "use client";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { RefreshCw, ServerOff } from "lucide-react";
+import { Plus, RefreshCw, ServerOff } from "lucide-react";
 import Link from "next/link";
+import { useState } from "react";
 import { useApi } from "#client/api.ts";
 import { formatAge, formatCount, plural } from "#client/format.ts";
 import { useLiveEvent } from "#client/live.tsx";
@@ -16,7 +17,9 @@ import { EmptyPanel, ErrorPanel } from "#components/patterns/state-panel.tsx";
 import { Button, buttonLook } from "#components/ui/button.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
 import type { Host } from "#contract/engine.ts";
+import { HostActions } from "./host-actions.tsx";
 import { HostState } from "./host-state.tsx";
+import { PairDialog } from "./pair-dialog.tsx";
 
 /** Clocks further apart than this make times of host and engine hard to compare. */
 const SKEW_WORTH_SAYING_MS = 2000;
@@ -29,12 +32,25 @@ export function HostsView() {
   useLiveEvent((event) => {
     if (event.type === "host") void queryClient.invalidateQueries({ queryKey: ["hosts"], predicate: hasAnswer });
   });
+  const me = useQuery(queries.me());
+  const isAdmin = me.data?.role === "admin";
+  const [isPairing, setPairing] = useState(false);
   const items = hosts.data?.items ?? [];
   return (
     <>
       {items.some((host) => host.kind === "simulated") && <SimulatedBanner />}
       <div className="mx-auto max-w-6xl px-3 py-4 sm:px-4">
-        <PageHead title="Hosts" detail={hosts.data ? formatCount(hosts.data.total) : null} />
+        <div className="flex items-start justify-between gap-3">
+          <PageHead title="Hosts" detail={hosts.data ? formatCount(hosts.data.total) : null} />
+          <Button
+            look="primary"
+            unavailable={isAdmin ? null : "Only an administrator pairs hosts."}
+            onClick={() => setPairing(true)}
+          >
+            <Plus size={15} aria-hidden /> Pair a host
+          </Button>
+        </div>
+        <PairDialog open={isPairing} onOpenChange={setPairing} />
         <div className="mt-3 space-y-3">
           {hosts.isPending ? (
             <div aria-busy="true">
@@ -44,11 +60,12 @@ export function HostsView() {
           ) : !hosts.data ? (
             <ErrorPanel what="Hosts cannot be shown" error={hosts.error} onRetry={() => hosts.refetch()} />
           ) : items.length === 0 ? (
-            <EmptyPanel icon={<ServerOff size={28} strokeWidth={1.5} aria-hidden />} title="No host is configured">
-              Start an agent on a libvirt host, then name the host in the file that DRIFTLINE_CONFIG points to.
+            <EmptyPanel icon={<ServerOff size={28} strokeWidth={1.5} aria-hidden />} title="No host is watched">
+              Start an agent on a libvirt host and pair it here, or name the host in the file that DRIFTLINE_CONFIG
+              points to.
             </EmptyPanel>
           ) : (
-            items.map((host) => <HostCard key={host.id} host={host} />)
+            items.map((host) => <HostCard key={host.id} host={host} isAdmin={isAdmin} />)
           )}
         </div>
       </div>
@@ -56,7 +73,7 @@ export function HostsView() {
   );
 }
 
-function HostCard({ host }: { host: Host }) {
+function HostCard({ host, isAdmin }: { host: Host; isAdmin: boolean }) {
   const api = useApi();
   const queryClient = useQueryClient();
   const observe = useMutation({
@@ -90,7 +107,7 @@ function HostCard({ host }: { host: Host }) {
             "never reached"
           )}
         </span>
-        <div className="ml-auto flex gap-2">
+        <div className="ml-auto flex flex-wrap gap-2">
           <Link href={`/vms?host=${host.id}`} className={buttonLook({ size: "sm" })}>
             {plural(host.vms, "VM")}
           </Link>
@@ -98,6 +115,7 @@ function HostCard({ host }: { host: Host }) {
             <RefreshCw size={14} aria-hidden className={observe.isPending ? "animate-turn" : undefined} />
             {observe.isPending ? "Reading…" : "Observe now"}
           </Button>
+          <HostActions host={host} isAdmin={isAdmin} />
         </div>
       </div>
       {host.error && (
@@ -115,6 +133,18 @@ function HostCard({ host }: { host: Host }) {
         <div className="min-w-0">
           <dt className="text-xs text-ink-3">address</dt>
           <dd className="font-mono text-xs break-all">{host.url}</dd>
+        </div>
+        <div>
+          <dt className="text-xs text-ink-3">known by</dt>
+          <dd className="text-xs">
+            {host.pairedAt === null ? (
+              "DRIFTLINE_CONFIG"
+            ) : (
+              <>
+                {host.rotatedAt === null ? "paired" : "new token"} <Moment at={host.rotatedAt ?? host.pairedAt} />
+              </>
+            )}
+          </dd>
         </div>
       </dl>
       {host.switchedOff.length > 0 && (

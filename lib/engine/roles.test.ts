@@ -22,7 +22,7 @@ describe("roles", () => {
     const operator = { kind: "program", name: "o", role: "operator" } as const;
     for (const { call, method } of ROUTES) {
       // What concerns only the caller is the caller's: own password, own sessions.
-      if (method !== "GET" && !call.startsWith("me"))
+      if (method !== "GET" && !call.startsWith("account."))
         expect([call, hasRole(viewer, NEEDED[call] ?? "admin")]).toEqual([call, false]);
       if (call.startsWith("hosts.") && method !== "GET" && call !== "hosts.observe") {
         expect([call, hasRole(operator, NEEDED[call] ?? "admin")]).toEqual([call, false]);

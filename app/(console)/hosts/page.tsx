@@ -6,7 +6,9 @@ import { prefetch } from "../../engine-access.ts";
 export const metadata: Metadata = { title: "Hosts" };
 
 export default async function HostsPage() {
-  const { state } = await prefetch((queries, cache) => cache.fetchQuery(queries.hosts()));
+  const { state } = await prefetch((queries, cache) =>
+    Promise.all([cache.fetchQuery(queries.hosts()), cache.prefetchQuery(queries.me())]),
+  );
   return (
     <HydrationBoundary state={state}>
       <HostsView />
