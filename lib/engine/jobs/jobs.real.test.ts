@@ -1,9 +1,13 @@
 /** Jobs on a real libvirt and a real database: what each leaves behind on the host, in the record and in the audit. */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { addMonitor, slowDownNextBackup } from "#agent/testing/slow-backup.ts";
 import type { PlanRequest } from "#chain/plan/model.ts";
 import {
   getBackup,
@@ -17,12 +21,13 @@ import {
 } from "#db/index.ts";
 import { nodeOf } from "#lab/qmp.ts";
 import type { LabVm } from "#lab/vm.ts";
+import { handleApi } from "../http/handle.ts";
 import { recompute } from "../observe/recompute.ts";
 import { startEngine } from "../start.ts";
 import type { Engine } from "../state.ts";
 import { type LabRig, openLabRig } from "../testing/lab-rig.ts";
 import { applyNow, ended, readAll, run } from "../testing/plan-job.ts";
-import { holdBackup } from "../testing/slow-backup.ts";
+import { KEYS } from "../testing/rig.ts";
 
 const execute = promisify(execFile);
 let rig: LabRig;
@@ -56,14 +61,21 @@ const MIB = 1024 * 1024;
 const BACKUP: PlanRequest = { intent: "backup", mode: "auto", disks: null, repository: null };
 
 /** A running VM with a line of recorded checkpoints, and some data after each. */
-async function newVm(name: string, checkpoints: string[] = [], sizeMiB = 32): Promise<LabVm> {
+async function newVm(name: string, checkpoints: string[] = [], isSlow = false): Promise<LabVm> {
   const vm = await rig.lab.host("alpha").defineVm({
     name,
     disks: [
-      { target: "vda", sizeMiB },
-      { target: "vdb", sizeMiB },
+      { target: "vda", sizeMiB: 32 },
+      { target: "vdb", sizeMiB: 32 },
     ],
   });
+  if (isSlow) {
+    await addMonitor(vm, monitorOf(name), async (xml) => {
+      const file = join(rig.lab.dir, "disks", `${name}.xml`);
+      writeFileSync(file, xml);
+      await rig.lab.host("alpha").virsh(["define", file]);
+    });
+  }
   await vm.start();
   let parentId: string | null = null;
   for (const [i, id] of checkpoints.entries()) {
@@ -212,23 +224,84 @@ test("backup: full, then incremental, then mixed; each file restores to the disk
   for (const disk of mixed?.disks ?? []) {
     const source = vm.disk(disk.target).path;
     await execute("qemu-img", ["compare", "-f", "qcow2", "-F", "qcow2", source, disk.path ?? ""]);
+    expect(disk.sha256).toMatch(/^[0-9a-f]{64}$/);
   }
 });
 
-/** A backup that lasts until somebody lets it go. */
-async function slowBackup(vm: LabVm): Promise<{ jobId: string; letGo: () => Promise<void> }> {
-  await readAll(engine, vm.id);
-  let jobId = "";
-  const held = await holdBackup(rig.lab.host("alpha"), vm.id, async () => {
-    jobId = await applyNow(engine.db, vm.id, BACKUP);
+test("npm run verify-backup proves a backup by its digest, and says which disk is not what was written", async () => {
+  const vm = await newVm("verify");
+  await vm.write("vda", 0, 2 * MIB, 3);
+  expect((await run(engine, vm.id, BACKUP)).state).toBe("succeeded");
+  const [backup] = await backupsOf(vm);
+  if (!backup) throw new Error("no backup");
+  // Written to since: the recorded digest of that time is what counts.
+  await vm.write("vda", 4 * MIB, MIB, 4);
+  await vm.stop();
+  const server = await serve(engine);
+  const verify = async () => {
+    const env = { ...process.env, DRIFTLINE_URL: server.url, DRIFTLINE_API_KEY: KEYS.support };
+    const script = fileURLToPath(new URL("../../run/verify-backup.ts", import.meta.url));
+    const done = execute(process.execPath, [script, backup.id], { env });
+    return done.then(
+      ({ stdout }) => ({ code: 0, stdout }),
+      (error: { code: number; stdout: string; stderr: string }) => ({
+        code: error.code,
+        stdout: error.stdout + error.stderr,
+      }),
+    );
+  };
+  const proven = await verify();
+  expect(proven).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("proven: vda: equal to the digest recorded"),
   });
-  return { jobId, ...held };
+  expect(proven.stdout).toContain("vdb: sha256 ");
+  const file = backup.disks.find((disk) => disk.target === "vda")?.path ?? "";
+  await execute("qemu-io", ["-f", "qcow2", "-c", "write -P 9 0 64k", file]);
+  const broken = await verify();
+  expect(broken).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining("NOT PROVEN: vda: what is restored differs"),
+  });
+  await server.close();
+  const kept = await query("select ok from backup_verifications where backup_id = $1 order by at", [backup.id]);
+  expect(kept).toEqual([{ ok: true }, { ok: false }]);
+  expect((await backupsOf(vm))[0]?.verified).toMatchObject({ ok: false });
+});
+
+/** The engine's API on a port, as the web process serves it. */
+async function serve(one: Engine): Promise<{ url: string; close: () => Promise<void> }> {
+  const server = createServer(async (incoming, outgoing) => {
+    const body = incoming.method === "GET" ? undefined : Buffer.concat(await incoming.toArray());
+    const headers = new Headers(incoming.headers as Record<string, string>);
+    const request = new Request(`http://127.0.0.1${incoming.url}`, { method: incoming.method ?? "GET", headers, body });
+    const response = await handleApi(one, request);
+    outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+    for await (const chunk of response.body ?? []) outgoing.write(chunk);
+    outgoing.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = typeof address === "object" && address ? address.port : 0;
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return { url: `http://127.0.0.1:${port}`, close };
 }
 
-async function fill(vm: LabVm): Promise<void> {
-  for (const target of ["vda", "vdb"])
-    for (let at = 0; at < 192; at += 64) await vm.write(target, at * MIB, 64 * MIB, 5);
+/** A backup that lasts until somebody lets it go. The VM has a monitor of its own for that (`newVm`). */
+async function slowBackup(vm: LabVm) {
+  await readAll(engine, vm.id);
+  const slow = await slowDownNextBackup(monitorOf(vm.name), "vda");
+  const jobId = await applyNow(engine.db, vm.id, BACKUP);
+  await slow.caught;
+  return { jobId, release: () => slow.release(), close: () => slow.close() };
 }
+
+const fill = (vm: LabVm) => vm.write("vda", 0, 16 * MIB, 5);
+const monitorOf = (name: string) => join(rig.lab.dir, "disks", `${name}.qmp`);
 
 /** Nothing that could ever become a base, and no file. */
 async function expectNothingLeft(vm: LabVm): Promise<void> {
@@ -241,35 +314,38 @@ async function expectNothingLeft(vm: LabVm): Promise<void> {
   }
 }
 
-test("a backup that is cancelled is aborted on the host and leaves nothing", async () => {
-  const vm = await newVm("cancel", [], 192);
+test("a backup that is cancelled is aborted on the host, one whose QEMU dies has failed, and both leave nothing", async () => {
+  const vm = await newVm("cancel", [], true);
   await fill(vm);
-  const { jobId } = await slowBackup(vm);
+  const { jobId, close } = await slowBackup(vm);
   await inTransaction(engine.db, (tx) => requestCancel(tx, jobId));
   const job = await ended(engine, jobId);
   expect(job.state).toBe("cancelled");
   expect((await backupsOf(vm))[0]).toMatchObject({ state: "aborted" });
   await expectNothingLeft(vm);
 
-  const { jobId: second } = await slowBackup(vm);
-  await vm.abortJob();
+  // The monitor takes one client at a time.
+  close();
+  const { jobId: second, close: closeSecond } = await slowBackup(vm);
+  closeSecond();
+  await vm.kill();
   const failed = await ended(engine, second);
   expect(failed).toMatchObject({ state: "failed" });
   expect((await backupsOf(vm))[0]).toMatchObject({ state: "failed" });
   await expectNothingLeft(vm);
-  await vm.stop();
 });
 
 test("an engine that stops in the middle of a backup finds it running, and its checkpoint is a base only when it is done", async () => {
-  const vm = await newVm("restart", [], 192);
+  const vm = await newVm("restart", [], true);
   await fill(vm);
-  const { jobId, letGo } = await slowBackup(vm);
+  const { jobId, release, close } = await slowBackup(vm);
   await engine.stop();
   expect((await query("select state from vm_checkpoints where vm_id = $1", [vm.id]))[0]).toEqual({ state: "creating" });
   engine = await open();
-  await letGo();
+  release();
   const job = await ended(engine, jobId);
   expect(job).toMatchObject({ state: "succeeded", proof: { agreement: "agrees" } });
   expect((await recordOf(vm))?.map((item) => item.state)).toEqual(["active"]);
+  close();
   await vm.stop();
 });

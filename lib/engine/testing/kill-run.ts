@@ -228,7 +228,10 @@ class KillRun {
       for (const id of ids.toReversed()) await vm.deleteCheckpoint(id, { metadataOnly: true });
     if (operation === "heal") {
       const node = await nodeOf((args) => vm.virsh(args), vm.id, vm.disk("vda").path);
-      await vm.qmp({ execute: "block-dirty-bitmap-remove", arguments: { node, name: this.#pick(ids) } });
+      await vm.qmp({
+        execute: "block-dirty-bitmap-remove",
+        arguments: { node, name: this.#pick(await this.#coveringVda()) },
+      });
     }
     if (operation === "backup")
       for (const target of ["vda", "vdb"]) await vm.write(target, 0, 8 * 1_048_576, 1 + (this.#named % 250));
@@ -250,6 +253,13 @@ class KillRun {
       case "backup":
         return { intent: "backup", mode: "auto", disks: null, repository: null };
     }
+  }
+
+  /** A heal may have left a checkpoint only its other disk. */
+  async #coveringVda(): Promise<string[]> {
+    const record = await readRecord(this.#engine.db.orm, this.#vm.id);
+    const covering = record?.checkpoints.filter((item) => item.disks.some((disk) => disk.target === "vda")) ?? [];
+    return covering.map((item) => item.id);
   }
 
   async #recordedIds(): Promise<string[]> {
