@@ -1,5 +1,4 @@
 import type { DriftInput, Finding, Observation, ObserveError, VmRecord } from "#chain/model.ts";
-import type { PlanBasis } from "#chain/plan/model.ts";
 import { getVm, listOpenFindings, listPresence, type Reader, readRecord, readRestoreFiles } from "#db/index.ts";
 import { readSpeakersObservation } from "../observe/recompute.ts";
 import { chooseSpeaker } from "../observe/speaker.ts";
@@ -42,12 +41,3 @@ export async function readSituation(reader: Reader, vmId: string): Promise<Situa
     error: speaker.error,
   };
 }
-
-/** What a plan of this moment would stand on. */
-export const basisOf = ({ record, observation, hostId }: Situation): PlanBasis => ({
-  recordRevision: record.revision,
-  observationDigest: observation.digest,
-  observedAt: observation.observedAt,
-  hostId,
-  runtimeId: observation.runtimeId,
-});
