@@ -101,7 +101,7 @@ export function AuditView() {
   ]);
   const isFiltered = Object.values(filter).some((value) => value !== null && value !== "");
   return (
-    <div className="mx-auto max-w-6xl px-3 py-4 sm:px-4">
+    <div className="mx-auto max-w-[90rem] px-3 py-4 sm:px-4">
       <PageHead title="Audit" detail="append-only" />
       <search className="mt-3 flex flex-wrap gap-2">
         <TextField

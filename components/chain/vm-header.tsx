@@ -4,7 +4,7 @@ import Link from "next/link";
 import type { ReactNode } from "react";
 import { POWER_LABELS } from "#chain/words.ts";
 import { plural } from "#client/format.ts";
-import { intentLabel } from "#client/work-words.ts";
+import { intentLabel } from "#client/intents.ts";
 import { AxisBadge, isPast } from "#components/patterns/axis-badge.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { Breadcrumb } from "#components/ui/breadcrumb.tsx";

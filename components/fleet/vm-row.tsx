@@ -3,7 +3,7 @@ import Link from "next/link";
 import { memo } from "react";
 import { POWER_LABELS } from "#chain/words.ts";
 import { formatBytes, plural } from "#client/format.ts";
-import { intentLabel } from "#client/work-words.ts";
+import { intentLabel } from "#client/intents.ts";
 import { AxisBadge, isPast } from "#components/patterns/axis-badge.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { KindChip } from "#components/patterns/severity-mark.tsx";

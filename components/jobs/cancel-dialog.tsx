@@ -1,8 +1,9 @@
 "use client";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useApi } from "#client/api.ts";
+import { intentLabel } from "#client/intents.ts";
 import { engineQueries } from "#client/queries.ts";
-import { intentLabel, whatStays } from "#client/work-words.ts";
+import { whatStays } from "#client/work-words.ts";
 import { Refusal } from "#components/patterns/refusal.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { Dialog } from "#components/ui/dialog.tsx";

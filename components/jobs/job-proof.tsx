@@ -1,7 +1,7 @@
 import Link from "next/link";
 import type { FindingKind } from "#chain/model.ts";
 import { findingTitle } from "#chain/words.ts";
-import { isOver } from "#client/work-words.ts";
+import { isOver } from "#client/job-states.ts";
 import { AxisBadge } from "#components/patterns/axis-badge.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import type { JobView } from "#contract/engine.ts";

@@ -1,8 +1,8 @@
 import { infiniteQueryOptions, type Query, queryOptions } from "@tanstack/react-query";
 import type { JobRow, VmQuery } from "#contract/engine.ts";
 import type { EngineApi } from "./api.ts";
+import { isOver } from "./job-states.ts";
 import type { AuditState, FleetState } from "./url-state.ts";
-import { isOver } from "./work-words.ts";
 
 /** Rows asked for at once. The list stays virtual; this only bounds one answer. */
 const FLEET_PAGE = 100;

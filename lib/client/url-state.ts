@@ -1,6 +1,6 @@
 import { createLoader, type inferParserType, parseAsString, parseAsStringLiteral } from "nuqs/server";
 import { AGREEMENTS, FINDING_KINDS, FRESHNESSES, NEXT_BACKUPS } from "#chain/model.ts";
-import { JOB_STATE_NAMES } from "./work-words.ts";
+import { JOB_STATE_NAMES } from "./job-states.ts";
 
 export const FLEET_SORTS = [
   "name",

@@ -1,22 +1,10 @@
 /** How plans, jobs and backups are called for people. */
 import type { BackupState } from "#chain/model.ts";
-import type { PlanIntent, PlanTier, PlanVerb } from "#chain/plan/model.ts";
+import type { PlanTier, PlanVerb } from "#chain/plan/model.ts";
 import type { BackupView, JobRow, JobView, PlanView } from "#contract/engine.ts";
 import type { Tone } from "./words.ts";
 
 type Word = { label: string; hint: string };
-
-export const INTENT_WORDS: Readonly<Record<PlanIntent, Word>> = {
-  redefine: { label: "Redefine", hint: "Tells libvirt again what the record says. Changes no disk." },
-  heal: { label: "Heal", hint: "Removes the least that makes record, libvirt and disks agree." },
-  adopt: { label: "Adopt", hint: "Takes checkpoints that another program made into the record." },
-  prune: { label: "Prune", hint: "Deletes old checkpoints with their bitmaps." },
-  remove: { label: "Remove", hint: "Deletes the named checkpoints and bitmaps." },
-  backup: { label: "Back up", hint: "Writes a backup and makes its checkpoint." },
-  "repair-record": { label: "Repair record", hint: "Puts the record right." },
-};
-export const intentLabel = (kind: string): string =>
-  kind in INTENT_WORDS ? INTENT_WORDS[kind as PlanIntent].label : kind;
 
 export const VERB_WORDS: Readonly<Record<PlanVerb, string>> = {
   "host.redefine": "Define",
@@ -56,7 +44,6 @@ export const PLAN_STATE_WORDS: Readonly<Record<PlanView["state"], Word & { tone:
   "out-of-date": { label: "Out of date", hint: "What it stands on has changed.", tone: "warn" },
 };
 
-export const JOB_STATE_NAMES = ["queued", "running", "succeeded", "failed", "cancelled", "lost"] as const;
 export const JOB_STATE_WORDS: Readonly<Record<JobRow["state"], Word & { tone: Tone }>> = {
   queued: { label: "Queued", hint: "It waits for a free worker.", tone: "mute" },
   running: { label: "Running", hint: "Its steps are being done.", tone: "info" },
@@ -65,9 +52,6 @@ export const JOB_STATE_WORDS: Readonly<Record<JobRow["state"], Word & { tone: To
   cancelled: { label: "Cancelled", hint: "Somebody stopped it; what was done stays.", tone: "mute" },
   lost: { label: "Lost contact", hint: "Its host does not answer; what happens there is not known.", tone: "warn" },
 };
-export const isOver = (state: JobRow["state"]): boolean =>
-  state === "succeeded" || state === "failed" || state === "cancelled";
-
 export const STEP_STATE_WORDS: Readonly<Record<JobView["steps"][number]["state"], { label: string; tone: Tone }>> = {
   queued: { label: "Waiting", tone: "mute" },
   running: { label: "Running", tone: "info" },

@@ -1,0 +1,8 @@
+/** Apart from the words of jobs: every screen needs these, and only some need those. */
+import type { JobRow } from "#contract/engine.ts";
+
+export const JOB_STATE_NAMES = ["queued", "running", "succeeded", "failed", "cancelled", "lost"] as const;
+
+/** Nothing more happens to such a job. */
+export const isOver = (state: JobRow["state"]): boolean =>
+  state === "succeeded" || state === "failed" || state === "cancelled";
