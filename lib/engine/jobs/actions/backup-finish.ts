@@ -9,6 +9,8 @@ import { undoBackup } from "./backup-undo.ts";
 import { look } from "./observe.ts";
 
 const LONGEST_MS = 24 * 3_600_000;
+/** Why a file was not read back that is no fault of the file. */
+const SAYS_NOTHING: ReadonlySet<string> = new Set(["no-space", "permission-denied", "tool-missing"]);
 
 type Digest = { target: string; sha256: string; virtualSize: number | null };
 
@@ -62,11 +64,12 @@ async function readBack(run: JobRun, made: RunningBackup, steps: PlanStep[]): Pr
     if (item?.type !== "disk") throw new StepFailed(`The file of ${target} could not be read back.`);
     const bad = item.images.find((image) => !image.ok);
     const words = item.error?.message ?? bad?.error ?? "the image is damaged";
-    if (bad || item.error?.code === "unreadable")
-      throw new StepFailed(`What was written of ${target} cannot be read back: ${words}`, item.error?.hostMessage);
-    if (item.error?.retryable) throw ofHostError(item.error);
     // No room for the temporary file, say: that speaks against the host and not against the backup.
-    return item.sha256 === null ? [] : [{ target, sha256: item.sha256, virtualSize: item.virtualSize }];
+    if (item.error && SAYS_NOTHING.has(item.error.code)) return [];
+    if (item.error?.retryable) throw ofHostError(item.error);
+    if (bad || item.sha256 === null)
+      throw new StepFailed(`What was written of ${target} cannot be read back: ${words}`, item.error?.hostMessage);
+    return [{ target, sha256: item.sha256, virtualSize: item.virtualSize }];
   });
 }
 
