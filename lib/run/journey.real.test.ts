@@ -78,7 +78,8 @@ async function redefinedOn(host: string, ids: string[]): Promise<void> {
   await waitFor("the chain should be redefined", REDEFINED_WITHIN_MS, async () => {
     const chain = await api.vms.chain({ vmId: vm.id });
     const listed = chain.host.checkpoints?.map(({ id }) => id) ?? [];
-    const isThere = chain.vm.power === "running" && ids.every((id) => listed.includes(id));
+    const isThere =
+      chain.vm.hostName === host && chain.vm.power === "running" && ids.every((id) => listed.includes(id));
     return isThere && chain.agreement === "agrees"
       ? { done: chain }
       : { notYet: { listed, agreement: chain.agreement } };
@@ -149,4 +150,11 @@ test("a chain survives its VM's moves, its wounds are found and healed, and ever
   for (const { target, path } of last.disks) {
     expect(await contentOf(path ?? ""), target).toBe(await contentOf(vm.disk(target).path));
   }
+
+  // And the restore proof says so too: against the stopped disks, to which nothing was written since.
+  const said: unknown[] = [];
+  for await (const item of await api.backups.verify({ backupId: last.id })) said.push(item);
+  expect(said).toContainEqual(expect.objectContaining({ type: "disk", target: "vda", comparedWithDisk: "equal" }));
+  expect(said).toContainEqual(expect.objectContaining({ type: "disk", target: "vdb", comparedWithDisk: "equal" }));
+  expect(said.at(-1)).toMatchObject({ type: "result", ok: true });
 }, 240_000);

@@ -30,8 +30,9 @@ export async function verifyBackup(
   const vm = await getVm(engine.db.orm, backup.vmId);
   const host = engine.hosts.get(backup.hostId ?? vm?.hostId ?? "");
   if (!host) throw new ProblemError("unavailable", "The backup's host is not configured.", { subject: backupId });
-  // Only the host that has the VM can compare with its disk.
-  const compareWith = vm?.hostId === host.id ? { vmId: backup.vmId } : null;
+  // Only the host that has the VM can compare with its disk; the checkpoint's bitmaps tell it what was written since.
+  const since = backup.checkpointId === null ? {} : { checkpointId: backup.checkpointId };
+  const compareWith = vm?.hostId === host.id ? { vmId: backup.vmId, ...since } : null;
   const recorded = new Map(backup.disks.map(({ target, sha256 }) => [target, sha256]));
 
   return (async function* () {
