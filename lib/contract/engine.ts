@@ -19,9 +19,12 @@ import {
   vmId,
 } from "./common.ts";
 import { hostChanges, hostSchema } from "./engine-hosts.ts";
+import { accountRoutes, apiKeyRoutes, settingsRoutes, userRoutes } from "./engine-people.ts";
 import { backupRoutes, jobRoutes, planGroupRoutes, planRoutes } from "./engine-plans.ts";
+import { ROLES, type Role } from "./roles.ts";
 
 export type { Host } from "./engine-hosts.ts";
+export type { ApiKeyView, OneTimeLink, SessionView, SettingView, UserView } from "./engine-people.ts";
 export type { BackupView, JobRow, JobView, PlanGroup, PlanView } from "./engine-plans.ts";
 
 const cursor = z.string().max(512).optional();
@@ -29,8 +32,7 @@ const limit = z.coerce.number().int().min(1).max(LIMITS.pageSize).default(50);
 const page = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), nextCursor: z.string().nullable(), total: z.int() });
 
-export const ROLES = ["viewer", "support", "operator", "admin"] as const;
-export type Role = (typeof ROLES)[number];
+export { ROLES, type Role };
 
 /** The three independent axes of a VM, never merged. */
 export const axesSchema = z.object({
@@ -211,7 +213,15 @@ export const engineContract = {
   me: oc
     .route({ method: "GET", path: "/me", summary: "Who is asking, and with which role" })
     .input(z.strictObject({}).optional())
-    .output(z.object({ kind: z.enum(["person", "program"]), name: z.string(), role: z.enum(ROLES) })),
+    .output(
+      z.object({
+        kind: z.enum(["person", "program"]),
+        name: z.string(),
+        role: z.enum(ROLES),
+        /** The hosts that this key may see; null: all. */
+        hosts: z.array(uuid).nullable(),
+      }),
+    ),
   vms: {
     list: oc
       .route({ method: "GET", path: "/vms", summary: "Fleet rows and counts per axis" })
@@ -351,6 +361,10 @@ export const engineContract = {
   planGroups: planGroupRoutes,
   jobs: jobRoutes,
   backups: backupRoutes,
+  users: userRoutes,
+  account: accountRoutes,
+  apiKeys: apiKeyRoutes,
+  settings: settingsRoutes,
   events: oc
     .route({ method: "GET", path: "/events", summary: "Server-sent: VM, job and host changes" })
     .input(z.strictObject({ vmId: vmId.optional() }))

@@ -1,6 +1,7 @@
 import { and, desc, eq, gte, lt, sql } from "drizzle-orm";
 import { iso, type Reader } from "./client.ts";
-import { auditLog } from "./schema/index.ts";
+import { auditLog, jobs, plans, vms } from "./schema/index.ts";
+import { idsOf, type Scope } from "./scope.ts";
 
 export type AuditEntry = {
   actor: string;
@@ -20,6 +21,14 @@ export async function writeAudit(tx: Reader, entry: AuditEntry): Promise<void> {
   await tx.insert(auditLog).values(entry);
 }
 
+const isAbout = (scope: readonly string[], own: string) => sql`(
+  ${auditLog.actor} = ${own}
+  or ${auditLog.subject} = any(${idsOf(scope)}::text[])
+  or ${auditLog.subject} in (select v.id::text from ${vms} v where v.host_id = any(${idsOf(scope)}))
+  or ${auditLog.jobId} in (select j.id from ${jobs} j join ${vms} v on v.id = j.vm_id where v.host_id = any(${idsOf(scope)}))
+  or ${auditLog.planId} in (select p.id from ${plans} p join ${vms} v on v.id = p.vm_id where v.host_id = any(${idsOf(scope)}))
+)`;
+
 /** Newest first; `before` is the id of the last row of the page before. */
 export async function listAudit(
   db: Reader,
@@ -33,6 +42,9 @@ export async function listAudit(
     to?: string;
     before: number | null;
     limit: number;
+    /** Only entries about these hosts and their VMs, and what `own` did itself. */
+    scope?: Scope;
+    own?: string;
   },
 ) {
   const filters = and(
@@ -42,6 +54,7 @@ export async function listAudit(
     query.outcome === undefined ? undefined : eq(auditLog.outcome, query.outcome),
     query.from === undefined ? undefined : gte(auditLog.at, new Date(query.from)),
     query.to === undefined ? undefined : lt(auditLog.at, new Date(query.to)),
+    query.scope ? isAbout(query.scope, query.own ?? "") : undefined,
   );
   const rows = await db
     .select()

@@ -3,6 +3,7 @@ import { type SQL, sql } from "drizzle-orm";
 import type { Agreement, FindingKind, Freshness, NextBackup, ObserveError, Power } from "../chain/model.ts";
 import { type Reader, toIso, toIsoOrNull } from "./client.ts";
 import type { KindSummary } from "./schema/index.ts";
+import { idsOf, type Scope } from "./scope.ts";
 
 export const FLEET_SORTS = [
   "name",
@@ -30,6 +31,8 @@ export type FleetQuery = {
   /** Sort values of the last row of the page before, its id last. */
   after: (string | number | null)[] | null;
   limit: number;
+  /** Only VMs of these hosts, in the counts too; null or absent: all. */
+  scope?: Scope;
 };
 
 export type FleetRow = {
@@ -109,6 +112,7 @@ function filtersOf(query: FleetQuery) {
     scope: and([
       q ? sql`(s.name ilike ${`%${literal(q)}%`} or s.id::text like ${`${literal(q.toLowerCase())}%`})` : undefined,
       query.host ? sql`s.host_id = ${query.host}::uuid` : undefined,
+      query.scope ? sql`s.host_id = any(${idsOf(query.scope)})` : undefined,
     ]),
     agreement: query.agreement ? sql`s.shown_agreement = ${query.agreement}` : sql`true`,
     nextBackup: query.nextBackup ? sql`s.shown_next_backup = ${query.nextBackup}` : sql`true`,

@@ -2,6 +2,7 @@ import { and, asc, eq, gt, inArray, notInArray, sql } from "drizzle-orm";
 import type { ObserveError } from "../chain/model.ts";
 import { isoOrNull, type Reader, type Tx } from "./client.ts";
 import { hostCredentials, hosts, vmPresence, vms } from "./schema/index.ts";
+import type { Scope } from "./scope.ts";
 
 export type HostRow = Awaited<ReturnType<typeof listHosts>>["items"][number];
 export type HostFacts = Partial<
@@ -80,15 +81,16 @@ const columns = {
 };
 
 /** Configured hosts by name; `after` is the last name of the page before. */
-export async function listHosts(db: Reader, query: { after: string | null; limit: number }) {
+export async function listHosts(db: Reader, query: { after: string | null; limit: number; scope?: Scope }) {
+  const known = and(eq(hosts.configured, true), query.scope ? inArray(hosts.id, [...query.scope]) : undefined);
   const rows = await db
     .select(columns)
     .from(hosts)
     .leftJoin(hostCredentials, eq(hostCredentials.hostId, hosts.id))
-    .where(and(eq(hosts.configured, true), query.after === null ? undefined : gt(hosts.name, query.after)))
+    .where(and(known, query.after === null ? undefined : gt(hosts.name, query.after)))
     .orderBy(asc(hosts.name))
     .limit(query.limit + 1);
-  const [count] = await db.select({ n: sql<number>`count(*)::int` }).from(hosts).where(eq(hosts.configured, true));
+  const [count] = await db.select({ n: sql<number>`count(*)::int` }).from(hosts).where(known);
   return { items: rows.slice(0, query.limit).map(shape), more: rows.length > query.limit, total: count?.n ?? 0 };
 }
 

@@ -1,4 +1,6 @@
 /** Everything that the engine may ask of the database. The ORM stays behind it. */
+export * from "./accounts.ts";
+export * from "./api-keys.ts";
 export * from "./audit.ts";
 export * from "./auth-adapter.ts";
 export * from "./backups.ts";
@@ -20,6 +22,7 @@ export * from "./queue.ts";
 export * from "./record.ts";
 export * from "./record-changes.ts";
 export type { KindSummary } from "./schema/index.ts";
+export * from "./scope.ts";
 export * from "./standing.ts";
 export * from "./vms.ts";
 export * from "./work.ts";

@@ -1,57 +1,11 @@
-/** Programs' keys, the first admin, one-time links and the server's own secret. */
+/** Who is signed in, the first admin, one-time links and the server's own secret. */
 import { randomBytes, randomUUID } from "node:crypto";
-import { and, eq, gt, isNull, notInArray, sql } from "drizzle-orm";
+import { and, eq, gt, isNull } from "drizzle-orm";
+import { savePassword } from "./accounts.ts";
 import type { Reader, Tx } from "./client.ts";
-import { apiKeys, authAccounts, authUsers, serverSecrets, setupTokens } from "./schema/index.ts";
+import { authAccounts, authUsers, serverSecrets, setupTokens } from "./schema/index.ts";
 
-/** Makes the table say what the configuration says; keys that left it are revoked. Returns what changed, in words. */
-export async function applyApiKeys(
-  tx: Tx,
-  wanted: { name: string; role: string; sha256: string }[],
-): Promise<string[]> {
-  const changes: string[] = [];
-  const names = wanted.map((key) => key.name);
-  const revoked = await tx
-    .update(apiKeys)
-    .set({ revoked: true })
-    .where(and(eq(apiKeys.revoked, false), names.length > 0 ? notInArray(apiKeys.name, names) : undefined))
-    .returning({ name: apiKeys.name });
-  changes.push(...revoked.map((key) => `API key ${key.name} revoked`));
-  const before = new Map((await tx.select().from(apiKeys)).map((key) => [key.name, key]));
-  const differs = wanted.filter((key) => {
-    const found = before.get(key.name);
-    return !found || found.role !== key.role || found.sha256 !== key.sha256 || found.revoked;
-  });
-  // A hash that moved from one name to another must not meet its old self.
-  for (const key of differs) {
-    await tx
-      .update(apiKeys)
-      .set({ sha256: sql`${apiKeys.id}::text` })
-      .where(eq(apiKeys.name, key.name));
-    await tx
-      .update(apiKeys)
-      .set({ sha256: sql`${apiKeys.id}::text` })
-      .where(and(eq(apiKeys.sha256, key.sha256), eq(apiKeys.revoked, true)));
-  }
-  for (const key of differs) {
-    await tx
-      .insert(apiKeys)
-      .values(key)
-      .onConflictDoUpdate({ target: apiKeys.name, set: { role: key.role, sha256: key.sha256, revoked: false } });
-    changes.push(`API key ${key.name} ${before.has(key.name) ? "changed" : "added"}`);
-  }
-  return changes;
-}
-
-export async function findApiKey(db: Reader, sha256: string): Promise<{ name: string; role: string } | null> {
-  const [row] = await db
-    .select({ name: apiKeys.name, role: apiKeys.role })
-    .from(apiKeys)
-    .where(and(eq(apiKeys.sha256, sha256), eq(apiKeys.revoked, false)));
-  return row ?? null;
-}
-
-/** Name and role of a signed-in person as they are now, whatever the session remembers. */
+/** Name and role of a signed-in person as they are now, whatever the session remembers; null: may not come in. */
 export async function findUser(
   db: Reader,
   userId: string,
@@ -59,7 +13,7 @@ export async function findUser(
   const [row] = await db
     .select({ email: authUsers.email, name: authUsers.name, role: authUsers.role })
     .from(authUsers)
-    .where(eq(authUsers.id, userId));
+    .where(and(eq(authUsers.id, userId), isNull(authUsers.disabledAt)));
   return row ?? null;
 }
 
@@ -78,27 +32,18 @@ export async function saveAdmin(tx: Tx, admin: { email: string; name: string; pa
   const [user] = await tx
     .insert(authUsers)
     .values({ id: randomUUID(), name: admin.name, email, emailVerified: true, role: "admin" })
-    .onConflictDoUpdate({ target: authUsers.email, set: { role: "admin", updatedAt: new Date() } })
+    .onConflictDoUpdate({ target: authUsers.email, set: { role: "admin", disabledAt: null, updatedAt: new Date() } })
     .returning({ id: authUsers.id });
   if (!user) throw new Error("the admin was not stored");
-  const own = and(eq(authAccounts.userId, user.id), eq(authAccounts.providerId, "credential"));
-  const updated = await tx
-    .update(authAccounts)
-    .set({ password: admin.passwordHash, updatedAt: new Date() })
-    .where(own)
-    .returning({ id: authAccounts.id });
-  if (updated.length > 0) return;
-  await tx.insert(authAccounts).values({
-    id: randomUUID(),
-    accountId: user.id,
-    providerId: "credential",
-    userId: user.id,
-    password: admin.passwordHash,
-  });
+  await savePassword(tx, user.id, admin.passwordHash);
 }
 
 export async function hasAdmin(db: Reader): Promise<boolean> {
-  const rows = await db.select({ id: authUsers.id }).from(authUsers).where(eq(authUsers.role, "admin")).limit(1);
+  const rows = await db
+    .select({ id: authUsers.id })
+    .from(authUsers)
+    .where(and(eq(authUsers.role, "admin"), isNull(authUsers.disabledAt)))
+    .limit(1);
   return rows.length > 0;
 }
 

@@ -3,6 +3,7 @@ import { and, asc, desc, eq, inArray, sql } from "drizzle-orm";
 import type { InFlight } from "../chain/model.ts";
 import { iso, isoOrNull, type Reader } from "./client.ts";
 import { disks, type JOB_STATES, jobSteps, jobs, plans, vmBackupDiskMap, vmBackups, vms } from "./schema/index.ts";
+import { type Scope, vmIn } from "./scope.ts";
 
 export type JobState = (typeof JOB_STATES)[number];
 
@@ -49,11 +50,19 @@ const toRow = ({ job, vmName, groupId, stepsDone, stepsTotal }: Awaited<ReturnTy
 /** Jobs, newest first; `before` are creation and id of the last row of the page before. */
 export async function listJobs(
   db: Reader,
-  query: { vmId?: string; state?: JobState; before: { createdAt: string; id: string } | null; limit: number },
+  query: {
+    vmId?: string;
+    state?: JobState;
+    before: { createdAt: string; id: string } | null;
+    limit: number;
+    /** Only jobs on VMs of these hosts. */
+    scope?: Scope;
+  },
 ) {
   const filter = and(
     query.vmId === undefined ? undefined : eq(jobs.vmId, query.vmId),
     query.state === undefined ? undefined : eq(jobs.state, query.state),
+    vmIn(jobs.vmId, query.scope),
   );
   const before = query.before
     ? sql`(${jobs.createdAt}, ${jobs.id}) < (${query.before.createdAt}::timestamptz, ${query.before.id}::uuid)`

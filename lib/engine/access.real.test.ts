@@ -46,6 +46,18 @@ async function signIn(password = ADMIN.password, email = ADMIN.email) {
   return { status: response.status, cookie, raw: response.headers.getSetCookie().join("\n") };
 }
 
+test("a role that is too low is refused before the request is even looked at, and the refusal is audited", async () => {
+  const answer = await call(engine, "POST", `/vms/${randomUUID()}/checkpoints`, {
+    role: "viewer",
+    body: { nonsense: true },
+  });
+  expect(answer).toMatchObject({ status: 403, body: { code: "forbidden" } });
+  const rows = await query(
+    "select actor, role, outcome from audit_log where action = 'vms.registerCheckpoint' order by id desc limit 1",
+  );
+  expect(rows).toEqual([{ actor: "key:viewer", role: "viewer", outcome: "refused" }]);
+});
+
 test("every call has a role, and each role gets exactly what it may", async () => {
   expect(Object.keys(NEEDED).sort()).toEqual(ROUTES.map((route) => route.call).sort());
   const values: Record<string, string> = { target: "vda", name: "cp1" };
@@ -62,18 +74,6 @@ test("every call has a role, and each role gets exactly what it may", async () =
   }
 });
 
-test("a role that is too low is refused before the request is even looked at, and the refusal is audited", async () => {
-  const answer = await call(engine, "POST", `/vms/${randomUUID()}/checkpoints`, {
-    role: "viewer",
-    body: { nonsense: true },
-  });
-  expect(answer).toMatchObject({ status: 403, body: { code: "forbidden" } });
-  const rows = await query(
-    "select actor, role, outcome from audit_log where action = 'vms.registerCheckpoint' order by id desc limit 1",
-  );
-  expect(rows).toEqual([{ actor: "key:viewer", role: "viewer", outcome: "refused" }]);
-});
-
 test("a key that is not known is refused even beside a session that is", async () => {
   const { cookie } = await signIn();
   const answer = await call(engine, "GET", "/me", { role: null, headers: { cookie, authorization: "Bearer made-up" } });
@@ -86,7 +86,7 @@ test("a person signs in with the configured password and is an admin", async () 
   expect(raw).toContain("HttpOnly");
   expect(raw).toContain("SameSite=Strict");
   const answer = await call(engine, "GET", "/me", { role: null, headers: { cookie } });
-  expect(answer.body).toEqual({ kind: "person", name: ADMIN.email, role: "admin" });
+  expect(answer.body).toEqual({ kind: "person", name: ADMIN.email, role: "admin", hosts: null });
 });
 
 test("a role that was taken away is gone at once, not when the session ends", async () => {

@@ -2,9 +2,21 @@ import { ROLES, type Role } from "#contract/engine.ts";
 import { ProblemError } from "#contract/problem.ts";
 
 /** Who asks. `server`: our own workers, which no request can be. */
-export type Actor = { kind: "person" | "program" | "server"; name: string; role: Role };
+export type Actor = {
+  kind: "person" | "program" | "server";
+  name: string;
+  role: Role;
+  /** Hosts that this key may see and act on; absent or null: all. */
+  scope?: readonly string[] | null;
+  /** Of a person: whose session this is, and which. */
+  userId?: string;
+  sessionId?: string;
+};
 
 export const SERVER: Actor = { kind: "server", name: "driftline", role: "admin" };
+
+/** A stored role; one that is not known is the least. */
+export const toRole = (role: string | undefined): Role => ROLES.find((known) => known === role) ?? "viewer";
 
 /** How the actor stands in the audit log. */
 export const actorName = (actor: Actor): string => (actor.kind === "program" ? `key:${actor.name}` : actor.name);
@@ -50,6 +62,25 @@ export const NEEDED: Readonly<Record<string, Role>> = {
   "backups.list": "viewer",
   "backups.get": "viewer",
   "backups.verify": "support",
+  "account.get": "viewer",
+  "account.sessions": "viewer",
+  "account.endSession": "viewer",
+  "account.signOutEverywhere": "viewer",
+  "account.changePassword": "viewer",
+  "users.list": "admin",
+  "users.invite": "admin",
+  "users.setRole": "admin",
+  "users.disable": "admin",
+  "users.enable": "admin",
+  "users.resetPassword": "admin",
+  "users.remove": "admin",
+  "users.sessions": "admin",
+  "users.endSession": "admin",
+  "users.endSessions": "admin",
+  "apiKeys.list": "admin",
+  "apiKeys.create": "admin",
+  "apiKeys.revoke": "admin",
+  "settings.get": "viewer",
   events: "viewer",
 };
 

@@ -3,7 +3,8 @@
 import { type EngineEvent, engineEventSchema } from "#contract/engine.ts";
 import { listenForChanges } from "#db/index.ts";
 
-type Listener = (event: EngineEvent | "gap") => void;
+/** `gap`: changes were missed. `access`: a role, a session or a key changed; whoever listens is to be looked at again. */
+type Listener = (event: EngineEvent | "gap" | "access") => void;
 export type ChangeHub = {
   subscribe: (listener: Listener) => () => void;
   /** Called when hosts were paired, changed or retired anywhere, and after a gap in which they may have been. */
@@ -14,7 +15,7 @@ export type ChangeHub = {
 
 export function openChanges(url: string): ChangeHub {
   const listeners = new Set<Listener>();
-  const tell = (event: EngineEvent | "gap") => {
+  const tell = (event: EngineEvent | "gap" | "access") => {
     for (const listener of listeners) listener(event);
   };
   const hostListeners = new Set<() => void>();
@@ -23,6 +24,7 @@ export function openChanges(url: string): ChangeHub {
   };
   const source = listenForChanges(url, {
     onChange: (change) => {
+      if ((change as { type?: unknown } | null)?.type === "access") return tell("access");
       if (typeof change === "object" && change !== null && "type" in change && change.type === "hosts") tellHosts();
       const at = new Date().toISOString();
       const parsed = engineEventSchema.safeParse(typeof change === "object" ? { at, ...change } : change);

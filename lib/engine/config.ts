@@ -49,6 +49,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
 });
+export const POLICY_DEFAULTS = configSchema.shape.policy.parse({});
 export type Config = z.infer<typeof configSchema>;
 export type HostConfig = Config["hosts"][number];
 
@@ -93,8 +94,20 @@ export function parseConfig(value: unknown): Config {
   const parsed = configSchema.safeParse(value);
   const mistakes = parsed.success ? findDuplicates(parsed.data) : parsed.error.issues.flatMap(describe);
   if (!parsed.success || mistakes.length > 0) throw new Error(`DRIFTLINE_CONFIG:\n- ${mistakes.join("\n- ")}`);
+  stated.set(parsed.data, statedKeys(value));
   return parsed.data;
 }
+
+const stated = new WeakMap<Config, ReadonlySet<string>>();
+
+/** Keys of the policy that somebody wrote, as against those that have their default. */
+function statedKeys(value: unknown): ReadonlySet<string> {
+  const policy = (value as { policy?: object } | null)?.policy ?? {};
+  return new Set(Object.keys(policy).map((key) => `policy.${key}`));
+}
+
+/** Whether a setting comes from the configuration, also where it says the same as the default. */
+export const isStated = (config: Config, key: string): boolean => stated.get(config)?.has(key) ?? false;
 
 function describe(issue: z.core.$ZodIssue): string[] {
   if (issue.code !== "unrecognized_keys") return [`${fieldOf(issue.path) || "the file"}: ${issue.message}`];

@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { personName } from "#contract/engine-people.ts";
 import { type Problem, problemSchema } from "#contract/problem.ts";
 import { openApiDocument } from "./http/openapi.ts";
 import { readHost } from "./observe/read.ts";
@@ -39,7 +40,7 @@ let engine: Engine;
 let url: string;
 let valid: Record<string, string>;
 /** Refusals are audited and keys are counted: that is no change of what the request was about. */
-const MOVES = ["audit_log"];
+const MOVES = ["audit_log", "api_key_uses"];
 
 beforeAll(async () => {
   rig = await openRig();
@@ -53,7 +54,7 @@ beforeAll(async () => {
   for (const one of engine.hosts.values()) await readHost(engine, one);
   const [hostId = ""] = engine.hosts.keys();
   valid = { vmId, hostId, target: "vda", name: "cp1", jobId: randomUUID(), planId: randomUUID() };
-  for (const name of ["groupId", "backupId"]) valid[name] = randomUUID();
+  for (const name of ["groupId", "backupId", "userId", "sessionId", "keyId"]) valid[name] = randomUUID();
 });
 afterAll(() => rig.close());
 
@@ -85,6 +86,16 @@ const GOOD: Record<string, Good> = {
   "/plan-groups": {
     body: () => ({ vmIds: [valid.vmId], request: { intent: "adopt", params: { checkpointIds: ["cp1"] } } }),
     isRight: () => false,
+  },
+  "/users": { body: () => ({ email: "x@example.org", role: "viewer" }), isRight: () => false },
+  "/users/{userId}/role": { body: () => ({ role: "viewer" }), isRight: () => false },
+  "/api-keys": {
+    body: () => ({ name: "a key", role: "viewer" }),
+    isRight: (field, value) => field === "name" && personName.safeParse(value).success,
+  },
+  "/account/password": {
+    body: () => ({ current: "a password of mine", next: "another password" }),
+    isRight: (field, value) => isText(value, 128) && String(value).length >= (field === "next" ? 12 : 1),
   },
   "/plans/{planId}/apply": APPLY,
   "/plan-groups/{groupId}/apply": APPLY,

@@ -1,17 +1,19 @@
-/** Around every call, whether it came over HTTP or from a page on the server: role first, then parse, then the verb. */
+/** Around every call, whether it came over HTTP or from a page on the server: role first, then scope, then parse, then the verb. */
 import { writeAudit } from "#db/index.ts";
 import { actorName, requireRole } from "./actor.ts";
 import { log } from "./log.ts";
 import { toProblem } from "./problems.ts";
+import { assertInScope } from "./scope.ts";
 import type { Context, Engine } from "./state.ts";
 
-type Call = { path: readonly string[]; context: Context; next: () => Promise<unknown> };
+type Call = { path: readonly string[]; context: Context; input: unknown; next: () => Promise<unknown> };
 
 /** Throws only `ProblemError`. */
-export async function guard({ path, context, next }: Call): Promise<unknown> {
+export async function guard({ path, context, input, next }: Call): Promise<unknown> {
   const call = path.join(".");
   try {
     requireRole(context.actor, call);
+    await assertInScope(context, call, input);
     return await next();
   } catch (error) {
     const problem = toProblem(error);
@@ -64,7 +66,7 @@ export async function auditRefusal(
   try {
     await writeAudit(engine.db.orm, { ...row, outcome: "refused" });
     if (flood > 0) {
-      const detail = `${flood} further refusals in the minute before were counted and not listed`;
+      const detail = `${flood} further refusals of ${row.actor} in a minute before were counted and not listed`;
       await writeAudit(engine.db.orm, {
         ...row,
         actor: "driftline",

@@ -11,6 +11,25 @@ import { pairHost } from "./hosts/pair-host.ts";
 import { rotateHost } from "./hosts/rotate-host.ts";
 import { cancelJob } from "./jobs/cancel-job.ts";
 import { getJob, listJobs } from "./jobs/jobs.ts";
+import { getAccount } from "./people/account.ts";
+import { createApiKey, listApiKeys, revokeApiKey } from "./people/api-keys.ts";
+import { changePassword } from "./people/change-password.ts";
+import { disableUser } from "./people/disable-user.ts";
+import { enableUser } from "./people/enable-user.ts";
+import { inviteUser } from "./people/invite-user.ts";
+import { listUsers } from "./people/list-users.ts";
+import { removeUser } from "./people/remove-user.ts";
+import { resetPassword } from "./people/reset-password.ts";
+import {
+  endOwnSession,
+  endUserSession,
+  endUserSessions,
+  listOwnSessions,
+  listUserSessions,
+  signOutEverywhere,
+} from "./people/sessions.ts";
+import { setRole } from "./people/set-role.ts";
+import { getSettings } from "./people/settings.ts";
 import { applyPlan } from "./plans/apply-plan.ts";
 import { createPlan } from "./plans/create-plan.ts";
 import { getPlan } from "./plans/get-plan.ts";
@@ -33,6 +52,7 @@ export const router = os.router({
     kind: actor.kind === "person" ? ("person" as const) : ("program" as const),
     name: actor.name,
     role: actor.role,
+    hosts: actor.scope ? [...actor.scope] : null,
   })),
   vms: {
     list: os.vms.list.handler(({ context, input }) => listVms(context, input)),
@@ -77,5 +97,30 @@ export const router = os.router({
     get: os.backups.get.handler(({ context, input }) => getBackup(context, input)),
     verify: os.backups.verify.handler(({ context, input, signal }) => verifyBackup(context, input, signal)),
   },
+  users: {
+    list: os.users.list.handler(({ context, input }) => listUsers(context, input)),
+    invite: os.users.invite.handler(({ context, input }) => inviteUser(context, input)),
+    setRole: os.users.setRole.handler(({ context, input }) => setRole(context, input)),
+    disable: os.users.disable.handler(({ context, input }) => disableUser(context, input)),
+    enable: os.users.enable.handler(({ context, input }) => enableUser(context, input)),
+    resetPassword: os.users.resetPassword.handler(({ context, input }) => resetPassword(context, input)),
+    remove: os.users.remove.handler(({ context, input }) => removeUser(context, input)),
+    sessions: os.users.sessions.handler(({ context, input }) => listUserSessions(context, input)),
+    endSession: os.users.endSession.handler(({ context, input }) => endUserSession(context, input)),
+    endSessions: os.users.endSessions.handler(({ context, input }) => endUserSessions(context, input)),
+  },
+  account: {
+    get: os.account.get.handler(({ context }) => getAccount(context)),
+    sessions: os.account.sessions.handler(({ context }) => listOwnSessions(context)),
+    endSession: os.account.endSession.handler(({ context, input }) => endOwnSession(context, input)),
+    signOutEverywhere: os.account.signOutEverywhere.handler(({ context }) => signOutEverywhere(context)),
+    changePassword: os.account.changePassword.handler(({ context, input }) => changePassword(context, input)),
+  },
+  apiKeys: {
+    list: os.apiKeys.list.handler(({ context, input }) => listApiKeys(context, input)),
+    create: os.apiKeys.create.handler(({ context, input }) => createApiKey(context, input)),
+    revoke: os.apiKeys.revoke.handler(({ context, input }) => revokeApiKey(context, input)),
+  },
+  settings: { get: os.settings.get.handler(({ context }) => getSettings(context)) },
   events: os.events.handler(({ context, input, signal }) => streamEvents(context, input, signal)),
 });

@@ -4,10 +4,11 @@ import { createRouterClient } from "@orpc/server";
 import { ProblemError } from "#contract/problem.ts";
 import type { Actor } from "./actor.ts";
 import { authenticate } from "./auth/authenticate.ts";
-import { secureCookies } from "./auth/better-auth.ts";
+import { handleAuth } from "./auth/handle-auth.ts";
 import { setUpFirstAdmin } from "./auth/setup.ts";
 import { auditRefusal, guard } from "./guard.ts";
 import { handleApi, parseBody, problemResponse, readBody } from "./http/handle.ts";
+import { acceptLink, describeLink } from "./people/links.ts";
 import { toProblem } from "./problems.ts";
 import { router } from "./router.ts";
 import { type Engine, engineSlot } from "./state.ts";
@@ -36,39 +37,45 @@ export async function getEngineClient(headers: Headers) {
   if (!actor) throw new ProblemError("unauthenticated", "Nobody is signed in.");
   return createRouterClient(router, {
     context: { engine, actor, traceId: randomUUID() },
-    interceptors: [(options) => guard({ path: options.path, context: options.context, next: () => options.next() })],
+    interceptors: [
+      (options) =>
+        guard({ path: options.path, context: options.context, input: options.input, next: () => options.next() }),
+    ],
   });
 }
 
 /** `/api/v1/*` */
 export const serveApi = (request: Request): Promise<Response> => handleApi(engineSlot().engine, request);
 
-/** `/api/auth/*`: better-auth, with its refusals audited. */
+/** `/api/auth/*`: sign-in and sign-out. */
 export async function serveAuth(request: Request): Promise<Response> {
   const traceId = randomUUID();
   try {
-    const engine = requireEngine();
-    const response = secureCookies(request, await engine.auth.handler(request));
-    const { pathname } = new URL(request.url);
-    if ([401, 403, 429].includes(response.status) && request.method === "POST") {
-      const detail = `status ${response.status}`;
-      const action = `auth${pathname.slice("/api/auth".length).replaceAll("/", ".")}`;
-      const code = response.status === 429 ? "rate_limited" : "unauthenticated";
-      await auditRefusal(engine, { actor: "anonymous", role: null, action, subject: null, detail, code, traceId });
-    }
-    return response;
+    return await handleAuth(requireEngine(), request, traceId);
   } catch (error) {
     return problemResponse(toProblem(error), traceId);
   }
 }
 
 /** `POST /api/setup`: makes the first admin with the one-time link. */
-export async function serveSetup(request: Request): Promise<Response> {
+export const serveSetup = (request: Request): Promise<Response> => serveLink(request, "auth.setup", setUpFirstAdmin);
+
+/** `POST /api/welcome`: sets the password of who was invited, or lost it. */
+export const serveWelcome = (request: Request): Promise<Response> => serveLink(request, "auth.link", acceptLink);
+
+/** Whom a one-time link is for; null: it does not work. @throws ProblemError unavailable */
+export const describeWelcome = (token: string) => describeLink(requireEngine(), token);
+
+async function serveLink(
+  request: Request,
+  action: string,
+  work: (engine: Engine, input: unknown, traceId: string) => Promise<unknown>,
+): Promise<Response> {
   const traceId = randomUUID();
   try {
     const engine = requireEngine();
     try {
-      await setUpFirstAdmin(engine, parseBody(await readBody(request), request.headers.get("content-type")), traceId);
+      await work(engine, parseBody(await readBody(request), request.headers.get("content-type")), traceId);
     } catch (error) {
       const problem = toProblem(error);
       if (problem.code === "forbidden") {
@@ -76,7 +83,7 @@ export async function serveSetup(request: Request): Promise<Response> {
         await auditRefusal(engine, {
           actor: "anonymous",
           role: null,
-          action: "auth.setup",
+          action,
           subject: null,
           detail,
           code: problem.code,

@@ -34,7 +34,14 @@ export type Engine = {
 };
 
 /** What a verb gets: who asks, and for which request. */
-export type Context = { engine: Engine; actor: Actor; traceId: string; idempotencyKey?: string | null };
+export type Context = {
+  engine: Engine;
+  actor: Actor;
+  traceId: string;
+  idempotencyKey?: string | null;
+  /** For answers that take long: who asks, looked up again; null: nobody any more. */
+  reauthenticate?: () => Promise<Actor | null>;
+};
 
 const KEY = Symbol.for("driftline.engine");
 type Slot = { engine: Engine | null; starting: Promise<Engine> | null; failure: Error | null };

@@ -2,6 +2,8 @@
 import { bigint, boolean, index, integer, pgTable, text } from "drizzle-orm/pg-core";
 import { at, oneOf } from "./columns.ts";
 
+export const LINK_PURPOSES = ["invitation", "password"] as const;
+
 export const authUsers = pgTable(
   "auth_users",
   {
@@ -11,6 +13,8 @@ export const authUsers = pgTable(
     emailVerified: boolean("email_verified").notNull().default(false),
     image: text("image"),
     role: text("role").notNull().default("viewer"),
+    /** Since when this person may not come in any more. */
+    disabledAt: at("disabled_at"),
     createdAt: at("created_at").notNull().defaultNow(),
     updatedAt: at("updated_at").notNull().defaultNow(),
   },
@@ -68,6 +72,22 @@ export const authVerifications = pgTable(
     updatedAt: at("updated_at").notNull().defaultNow(),
   },
   (t) => [index("auth_verifications_by_identifier").on(t.identifier)],
+);
+
+/** One-time links of people, as SHA-256: an invitation, or a new password that an admin allowed. */
+export const authLinks = pgTable(
+  "auth_links",
+  {
+    sha256: text("sha256").primaryKey(),
+    userId: text("user_id")
+      .notNull()
+      .references(() => authUsers.id, { onDelete: "cascade" }),
+    purpose: text("purpose").$type<(typeof LINK_PURPOSES)[number]>().notNull(),
+    createdAt: at("created_at").notNull().defaultNow(),
+    expiresAt: at("expires_at").notNull(),
+    usedAt: at("used_at"),
+  },
+  (t) => [oneOf("auth_links_purpose_known", t.purpose, LINK_PURPOSES), index("auth_links_by_user").on(t.userId)],
 );
 
 /** Sign-in attempts, counted over all web processes. */

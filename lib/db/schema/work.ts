@@ -14,6 +14,7 @@ import {
 import type { Plan, PlanBasis } from "../../chain/plan/model.ts";
 import { PLAN_INTENTS } from "../../chain/plan/model.ts";
 import { at, oneOf } from "./columns.ts";
+import { hosts } from "./hosts.ts";
 import { vms } from "./vms.ts";
 
 export const PLAN_STATES = ["ready", "applied", "expired", "out-of-date"] as const;
@@ -158,7 +159,9 @@ export const auditLog = pgTable(
   ],
 );
 
-/** Programs' keys, as SHA-256 only. They come from the configuration; one that left it is revoked. */
+export const KEY_SOURCES = ["configuration", "console"] as const;
+
+/** Programs' keys, as SHA-256 only. One of the configuration that left it is revoked. */
 export const apiKeys = pgTable(
   "api_keys",
   {
@@ -166,11 +169,40 @@ export const apiKeys = pgTable(
     name: text("name").notNull().unique(),
     role: text("role").notNull(),
     sha256: text("sha256").notNull().unique(),
+    source: text("source").$type<(typeof KEY_SOURCES)[number]>().notNull().default("configuration"),
+    /** False: only the hosts of `api_key_hosts`, and without a row there none at all. */
+    allHosts: boolean("all_hosts").notNull().default(true),
+    expiresAt: at("expires_at"),
+    createdBy: text("created_by"),
     revoked: boolean("revoked").notNull().default(false),
     createdAt: at("created_at").notNull().defaultNow(),
   },
-  (t) => [oneOf("api_keys_role_known", t.role, ["viewer", "support", "operator", "admin"])],
+  (t) => [
+    oneOf("api_keys_role_known", t.role, ["viewer", "support", "operator", "admin"]),
+    oneOf("api_keys_source_known", t.source, KEY_SOURCES),
+  ],
 );
+
+export const apiKeyHosts = pgTable(
+  "api_key_hosts",
+  {
+    keyId: uuid("key_id")
+      .notNull()
+      .references(() => apiKeys.id),
+    hostId: uuid("host_id")
+      .notNull()
+      .references(() => hosts.id),
+  },
+  (t) => [primaryKey({ columns: [t.keyId, t.hostId] })],
+);
+
+/** When a key was last used; apart, because it is written far more often than a key is changed. */
+export const apiKeyUses = pgTable("api_key_uses", {
+  keyId: uuid("key_id")
+    .primaryKey()
+    .references(() => apiKeys.id),
+  lastUsedAt: at("last_used_at").notNull(),
+});
 
 /** One-time links, as SHA-256: the one that makes the first admin. */
 export const setupTokens = pgTable("setup_tokens", {

@@ -1,13 +1,10 @@
 /** Who sent a request. One way for the API, the pages and the event streams. */
 import { createHash } from "node:crypto";
-import { ROLES, type Role } from "#contract/engine.ts";
 import { ProblemError } from "#contract/problem.ts";
-import { findApiKey, findUser } from "#db/index.ts";
-import type { Actor } from "../actor.ts";
+import { findApiKey, findUser, touchApiKey, touchSession } from "#db/index.ts";
+import { type Actor, toRole } from "../actor.ts";
 import type { Engine } from "../state.ts";
 import { siteOf } from "./better-auth.ts";
-
-const toRole = (role: string | undefined): Role => ROLES.find((known) => known === role) ?? "viewer";
 
 export const sha256 = (text: string): string => createHash("sha256").update(text, "utf8").digest("hex");
 
@@ -20,15 +17,26 @@ export async function authenticate(
   if (authorization !== null) {
     const token = /^Bearer +([\x21-\x7e]{1,512})$/i.exec(authorization)?.[1];
     const key = token ? await findApiKey(engine.db.orm, sha256(token)) : null;
-    if (!key) throw new ProblemError("unauthenticated", "The API key is not known.");
-    return { actor: { kind: "program", name: key.name, role: toRole(key.role) }, by: "key" };
+    if (!key) throw new ProblemError("unauthenticated", "The API key is not known, was revoked or has expired.");
+    await touchApiKey(engine.db.orm, key.id);
+    return { actor: { kind: "program", name: key.name, role: toRole(key.role), scope: key.hosts }, by: "key" };
   }
   if (!headers.get("cookie")) return null;
   const session = await engine.auth.api.getSession({ headers });
   if (!session) return null;
   // The role as it is now: a session must not outlive a demotion.
   const user = await findUser(engine.db.orm, session.user.id);
-  return user ? { actor: { kind: "person", name: user.email, role: toRole(user.role) }, by: "cookie" } : null;
+  if (!user) return null;
+  await touchSession(engine.db.orm, session.session.id);
+  const { id: userId } = session.user;
+  const actor: Actor = {
+    kind: "person",
+    name: user.email,
+    role: toRole(user.role),
+    userId,
+    sessionId: session.session.id,
+  };
+  return { actor, by: "cookie" };
 }
 
 /**

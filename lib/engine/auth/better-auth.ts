@@ -1,6 +1,7 @@
 /** People: e-mail and password, sessions in our database. */
+import { randomUUID } from "node:crypto";
 import { betterAuth } from "better-auth";
-import { authStorage, type Db, sharedSecret, writeAudit } from "#db/index.ts";
+import { authStorage, type Db, findUser, sharedSecret, writeAudit } from "#db/index.ts";
 
 /** Marks cookies as Secure where the person came over TLS, which only the proxy in front of us knows. */
 export function secureCookies(request: Request, response: Response): Response {
@@ -11,6 +12,9 @@ export function secureCookies(request: Request, response: Response): Response {
   for (const cookie of cookies) headers.append("set-cookie", /;\s*secure/i.test(cookie) ? cookie : `${cookie}; Secure`);
   return new Response(response.body, { status: response.status, headers });
 }
+
+/** Where a connection comes from: the socket's address, or what the TLS proxy in front of us says of it. */
+export const PEER_HEADER = "x-driftline-peer";
 
 const SESSION_SECONDS = 12 * 3_600;
 
@@ -38,6 +42,7 @@ export async function createAuth(db: Db) {
     emailAndPassword: { enabled: true, disableSignUp: true, minPasswordLength: 8, maxPasswordLength: 128 },
     user: { additionalFields: { role: { type: "string", required: false, defaultValue: "viewer", input: false } } },
     session: { expiresIn: SESSION_SECONDS, updateAge: 3_600 },
+    // Sign-in, by address; by account: attempts.ts.
     rateLimit: {
       enabled: true,
       storage: "database",
@@ -46,15 +51,19 @@ export async function createAuth(db: Db) {
       customRules: { "/sign-in/email": { window: 60, max: 10 } },
     },
     advanced: {
+      database: { generateId: () => randomUUID() },
       cookiePrefix: "driftline",
       // Over plain http on this machine a Secure cookie is dropped by some browsers; `secureCookies` marks the others.
       useSecureCookies: false,
       defaultCookieAttributes: { sameSite: "strict", httpOnly: true },
-      ipAddress: { ipAddressHeaders: ["x-forwarded-for", "x-real-ip"] },
+      // Set by our own process on every connection (lib/run/peer-address.ts), never by who asks.
+      ipAddress: { ipAddressHeaders: [PEER_HEADER] },
     },
     databaseHooks: {
       session: {
         create: {
+          // Whatever way somebody came: a disabled person gets no session.
+          before: async (session) => ((await findUser(db.orm, session.userId)) ? undefined : false),
           after: async (session) => {
             await writeAudit(db.orm, {
               actor: `user:${session.userId}`,

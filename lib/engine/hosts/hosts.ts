@@ -7,6 +7,7 @@ import { isAgentFailure } from "../agents/failure.ts";
 import { cursorText, decodeCursor, encodeCursor } from "../cursor.ts";
 import { contactHost, noteHostFailure, readHost } from "../observe/read.ts";
 import { ofRead } from "../problems.ts";
+import { scopeOf } from "../scope.ts";
 import type { Context } from "../state.ts";
 
 const toHost = ({ configured, createdAt: _made, ...host }: HostRow): Host => ({
@@ -17,9 +18,9 @@ const toHost = ({ configured, createdAt: _made, ...host }: HostRow): Host => ({
 const noSuchHost = (hostId: string) =>
   new ProblemError("not_found", `There is no host ${hostId}.`, { subject: hostId });
 
-export async function listHosts({ engine }: Context, { cursor, limit }: { cursor?: string; limit: number }) {
+export async function listHosts(context: Context, { cursor, limit }: { cursor?: string; limit: number }) {
   const after = decodeCursor(cursor, "hosts", z.tuple([cursorText]))?.[0] ?? null;
-  const { items, more, total } = await findHosts(engine.db.orm, { after, limit });
+  const { items, more, total } = await findHosts(context.engine.db.orm, { after, limit, scope: scopeOf(context) });
   const last = items.at(-1);
   return { items: items.map(toHost), nextCursor: more && last ? encodeCursor("hosts", [last.name]) : null, total };
 }

@@ -21,7 +21,7 @@ const handler = new OpenAPIHandler<Context>(router, {
   clientInterceptors: [
     async (options) =>
       tellInStream(
-        await guard({ path: options.path, context: options.context, next: () => options.next() }),
+        await guard({ path: options.path, context: options.context, input: options.input, next: () => options.next() }),
         options.context.traceId,
       ),
   ],
@@ -143,7 +143,8 @@ async function serve(engine: Engine, request: Request, traceId: string): Promise
   const who = await authenticate(engine, request.headers);
   if (!who) throw new ProblemError("unauthenticated", "Sign in, or send an API key as 'Authorization: Bearer …'.");
   const idempotencyKey = readIdempotencyKey(request.headers);
-  const context: Context = { engine, actor: who.actor, traceId, idempotencyKey };
+  const reauthenticate = async () => (await authenticate(engine, request.headers))?.actor ?? null;
+  const context: Context = { engine, actor: who.actor, traceId, idempotencyKey, reauthenticate };
   const routes = routesAt(pathname);
   const route = routes.find((one) => one.method === method);
   if (!route) {

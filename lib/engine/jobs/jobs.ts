@@ -3,16 +3,17 @@ import { type JobView, jobSchema } from "#contract/engine-plans.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { getJob as findJob, listJobs as findJobs, type JobState } from "#db/index.ts";
 import { cursorTime, decodeCursor, encodeCursor } from "../cursor.ts";
+import { scopeOf } from "../scope.ts";
 import type { Context } from "../state.ts";
 
 /** Jobs, newest first. */
 export async function listJobs(
-  { engine }: Context,
+  context: Context,
   { cursor, ...query }: { vmId?: string; state?: JobState; cursor?: string; limit: number },
 ) {
   const at = decodeCursor(cursor, "jobs", z.tuple([cursorTime, z.uuid()]));
   const before = at ? { createdAt: at[0], id: at[1] } : null;
-  const { items, more, total } = await findJobs(engine.db.orm, { ...query, before });
+  const { items, more, total } = await findJobs(context.engine.db.orm, { ...query, before, scope: scopeOf(context) });
   const last = items.at(-1);
   return { items, nextCursor: more && last ? encodeCursor("jobs", [last.createdAt, last.id]) : null, total };
 }

@@ -65,7 +65,7 @@ export function startPolicy(engine: Engine, hostIds: ReadonlySet<string>): Polic
   };
   // What one job left (another finding, a heal after a redefine) is looked at when it has ended.
   const unsubscribe = engine.changes.subscribe((event) => {
-    if (event !== "gap" && event.type === "job") consider(event.vmId, SETTLE_MS);
+    if (typeof event === "object" && event.type === "job") consider(event.vmId, SETTLE_MS);
   });
   return {
     consider,

@@ -4,6 +4,7 @@ import { AGREEMENTS, type FindingKind, FRESHNESSES, NEXT_BACKUPS, type Severity 
 import type { VmQuery, VmRow } from "#contract/engine.ts";
 import { CURSOR_TYPES, type FleetRow, listFleet } from "#db/index.ts";
 import { cursorNumber, cursorText, decodeCursor, encodeCursor } from "../cursor.ts";
+import { scopeOf } from "../scope.ts";
 import { type Context, freshnessLimits } from "../state.ts";
 
 export function toVmRow(row: FleetRow): VmRow {
@@ -30,10 +31,15 @@ function afterShape(sort: VmQuery["sort"]): z.ZodType<(string | number)[]> {
 }
 
 /** Rows of one page, the total, and the counts along each axis with the filters of the others applied. */
-export async function listVms({ engine }: Context, query: VmQuery) {
+export async function listVms(context: Context, query: VmQuery) {
+  const { engine } = context;
   const kind = `vms:${query.sort}`;
   const after = decodeCursor(query.cursor, kind, afterShape(query.sort));
-  const page = await listFleet(engine.db.orm, { ...query, after }, freshnessLimits(engine.config));
+  const page = await listFleet(
+    engine.db.orm,
+    { ...query, after, scope: scopeOf(context) },
+    freshnessLimits(engine.config),
+  );
   return {
     items: page.rows.map(toVmRow),
     nextCursor: page.next ? encodeCursor(kind, page.next) : null,

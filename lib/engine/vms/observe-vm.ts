@@ -5,6 +5,7 @@ import { toObserveError } from "../agents/failure.ts";
 import { log } from "../log.ts";
 import { applyFailure } from "../observe/apply.ts";
 import { readHost } from "../observe/read.ts";
+import { scopeOf } from "../scope.ts";
 import type { Context } from "../state.ts";
 import { getChain } from "./get-chain.ts";
 import { requireHost } from "./lookup.ts";
@@ -16,7 +17,9 @@ import { requireHost } from "./lookup.ts";
 export async function observeVm(context: Context, { vmId }: { vmId: string }): Promise<Chain> {
   const { engine, actor, traceId } = context;
   const { speaker, host } = await requireHost(context, vmId);
-  const hosts = host && speaker?.power !== "absent" ? [host] : [...engine.hosts.values()];
+  const scope = scopeOf(context);
+  const all = [...engine.hosts.values()].filter((one) => !scope || scope.includes(one.id));
+  const hosts = host && speaker?.power !== "absent" ? [host] : all;
   await Promise.all(
     hosts.map(async (one) => {
       try {

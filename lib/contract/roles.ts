@@ -1,0 +1,3 @@
+/** What somebody may do; each includes the ones before it. */
+export const ROLES = ["viewer", "support", "operator", "admin"] as const;
+export type Role = (typeof ROLES)[number];

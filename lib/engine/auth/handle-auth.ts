@@ -1,0 +1,63 @@
+/** `/api/auth/*`: the few calls of better-auth that we let in. Everything else about people is a verb of ours, with its audit. */
+import { z } from "zod";
+import { ProblemError } from "#contract/problem.ts";
+import { auditRefusal } from "../guard.ts";
+import { parseBody, problemResponse, readBody } from "../http/handle.ts";
+import { toProblem } from "../problems.ts";
+import type { Engine } from "../state.ts";
+import { noteSuccess, takeAttempt } from "./attempts.ts";
+import { assertSameSite } from "./authenticate.ts";
+import { secureCookies } from "./better-auth.ts";
+
+const CALLS: Readonly<Record<string, "GET" | "POST">> = {
+  "/sign-in/email": "POST",
+  "/sign-out": "POST",
+};
+
+const credentials = z.object({ email: z.string().max(320), password: z.string().max(1_000) });
+
+/** Answers every request to the sign-in service; throws nothing. */
+export async function handleAuth(engine: Engine, request: Request, traceId: string): Promise<Response> {
+  const path = new URL(request.url).pathname.slice("/api/auth".length).replace(/\/$/, "");
+  try {
+    const method = CALLS[path];
+    if (!method) throw new ProblemError("not_found", "There is no such address.");
+    if (request.method !== method) throw new ProblemError("method_not_allowed", `This address takes ${method}.`);
+    assertSameSite(request.method, request.headers);
+    const response = path === "/sign-in/email" ? await signIn(engine, request) : await engine.auth.handler(request);
+    if ([401, 403, 429].includes(response.status)) {
+      const code = response.status === 429 ? "rate_limited" : "unauthenticated";
+      await refuse(engine, path, `status ${response.status}`, code, traceId);
+    }
+    return secureCookies(request, response);
+  } catch (error) {
+    const problem = toProblem(error);
+    if (["csrf_rejected", "rate_limited", "forbidden"].includes(problem.code))
+      await refuse(engine, path, problem.message, problem.code, traceId);
+    return problemResponse(problem, traceId);
+  }
+}
+
+const refuse = (engine: Engine, path: string, detail: string, code: string, traceId: string) =>
+  auditRefusal(engine, {
+    actor: "anonymous",
+    role: null,
+    action: `auth${path.replaceAll("/", ".")}`,
+    subject: null,
+    detail,
+    code,
+    traceId,
+  });
+
+/** Counted per account before the password is looked at, and again from the start after a right one. */
+async function signIn(engine: Engine, request: Request): Promise<Response> {
+  const body = parseBody(await readBody(request), request.headers.get("content-type"));
+  const { email, password } = credentials.parse(body);
+  await takeAttempt(engine.db, email);
+  const headers = new Headers(request.headers);
+  headers.delete("content-length");
+  const inner = new Request(request.url, { method: "POST", headers, body: JSON.stringify({ email, password }) });
+  const response = await engine.auth.handler(inner);
+  if (response.ok) await noteSuccess(engine.db, email);
+  return response;
+}

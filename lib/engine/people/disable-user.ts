@@ -1,0 +1,17 @@
+import { changeUser, dropLinks, endSessions } from "#db/index.ts";
+import type { Context } from "../state.ts";
+import { assertNotLastAdmin, requireOther, viewOf } from "./users.ts";
+import { changePeople } from "./write.ts";
+
+/** Keeps a person out: sessions end, links die, no sign-in works. Again: as it is. */
+export function disableUser(context: Context, { userId }: { userId: string }) {
+  return changePeople(context, "users.disable", async (tx) => {
+    const user = await requireOther(context, tx, userId);
+    await assertNotLastAdmin(tx, user);
+    if (!user.disabledAt) await changeUser(tx, userId, { disabledAt: new Date() });
+    const ended = await endSessions(tx, userId);
+    await dropLinks(tx, userId);
+    const result = await viewOf(context.engine, tx, userId);
+    return { result, audit: { subject: userId, detail: `${user.email}, ${ended} sessions ended` } };
+  });
+}

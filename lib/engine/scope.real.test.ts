@@ -1,0 +1,255 @@
+/** A key that may see only one of two hosts: whatever it asks, nothing of the other host is in any answer. */
+import { randomUUID } from "node:crypto";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Chain, Host, VmRow } from "#contract/engine.ts";
+import { handleApi } from "./http/handle.ts";
+import { ROUTES } from "./http/routes.ts";
+import { readHost } from "./observe/read.ts";
+import { isBounded } from "./scope.ts";
+import type { Engine } from "./state.ts";
+import { type Answer, call, openRig, type Rig, until } from "./testing/rig.ts";
+
+let rig: Rig;
+let engine: Engine;
+let url: string;
+let own: Side;
+let foreign: Side;
+let authorization: string;
+
+type Side = { hostId: string; hostName: string; vmId: string; vmName: string; ids: Record<string, string> };
+
+async function insert(text: string, values: unknown[]): Promise<string> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return String((await client.query(text, values)).rows[0]?.id);
+  } finally {
+    await client.end();
+  }
+}
+
+/** A job, a backup, a plan and a group of one VM, as rows: who may see them is all that is asked here. */
+async function furnish({ vmId, hostId, vmName }: Side): Promise<Record<string, string>> {
+  const until = new Date(Date.now() + 3_600_000);
+  const basis = {
+    recordRevision: 0,
+    observationDigest: "d",
+    observedAt: "2026-01-01T00:00:00Z",
+    hostId,
+    runtimeId: null,
+  };
+  const body = {
+    request: { intent: "redefine", mode: "salvage" },
+    basis,
+    tier: 1,
+    consequences: [],
+    losses: [],
+    costs: [],
+    counts: {
+      define: 0,
+      replace: 0,
+      deleteCheckpoints: 0,
+      deleteBitmaps: 0,
+      recordChanges: 0,
+      fullDisks: 0,
+      incrementalDisks: 0,
+    },
+    steps: [],
+    actions: [],
+    promises: [],
+    confirm: null,
+    role: "operator",
+  };
+  const groupId = await insert(
+    "insert into plan_groups (intent, created_by, expires_at) values ('redefine', $1, $2) returning id",
+    [`maker-of-${vmName}`, until],
+  );
+  const planId = await insert(
+    `insert into plans (vm_id, group_id, intent, tier, basis, body, state, created_by, expires_at)
+     values ($1, $2, 'redefine', 1, $3, $4, 'ready', $5, $6) returning id`,
+    [vmId, groupId, basis, body, `maker-of-${vmName}`, until],
+  );
+  const jobId = await insert(
+    "insert into jobs (plan_id, vm_id, kind, state, actor) values ($1, $2, 'redefine', 'failed', $3) returning id",
+    [planId, vmId, `maker-of-${vmName}`],
+  );
+  const backupId = await insert(
+    `insert into vm_backups (vm_id, host_id, kind, state, started_at) values ($1, $2, 'full', 'failed', now()) returning id`,
+    [vmId, hostId],
+  );
+  await insert(
+    `insert into audit_log (actor, action, subject, outcome, detail, job_id)
+     values ('somebody', 'jobs.end', null, 'failed', $1, $2) returning id`,
+    [`the job on ${vmName}`, jobId],
+  );
+  return { vmId, hostId, planId, jobId, backupId, groupId };
+}
+
+beforeAll(async () => {
+  rig = await openRig();
+  url = await rig.newDatabase();
+  const hosts = await Promise.all(["north", "south"].map((name) => rig.newHost(name)));
+  const vms = hosts.map((host) => {
+    const vmId = randomUUID();
+    const vmName = `vm-of-${host.name}`;
+    host.sim.define(vmId, vmName, [{ target: "vda", sizeMiB: 64 }]);
+    host.sim.start(vmId);
+    host.sim.checkpoint(vmId, "cp1");
+    return { vmId, vmName };
+  });
+  engine = await rig.newEngine(url, hosts);
+  for (const one of engine.hosts.values()) await readHost(engine, one);
+  const sideOf = async (i: number): Promise<Side> => {
+    const hostName = hosts[i]?.name ?? "";
+    const hostId = [...engine.hosts.values()].find((one) => one.name === hostName)?.id ?? "";
+    const side = { hostId, hostName, ...(vms[i] ?? { vmId: "", vmName: "" }), ids: {} };
+    return { ...side, ids: await furnish(side) };
+  };
+  own = await sideOf(0);
+  foreign = await sideOf(1);
+  await call(engine, "POST", `/vms/${foreign.vmId}/observe`, { body: {} });
+  await call(engine, "POST", `/vms/${own.vmId}/observe`, { body: {} });
+  const made = await call(engine, "POST", "/api-keys", {
+    body: { name: "north-only", role: "admin", hosts: [own.hostId] },
+  });
+  authorization = `Bearer ${(made.body as { secret: string }).secret}`;
+});
+afterAll(() => rig.close());
+
+const ask = (method: string, address: string, body?: unknown): Promise<Answer> =>
+  call(engine, method, address, { role: null, body, headers: { authorization, "idempotency-key": randomUUID() } });
+
+/** Everything by which the other host could be known. */
+const traces = (side: Side) => [side.hostName, side.vmName, ...Object.values(side.ids)];
+
+function assertNothingOf(side: Side, answer: Answer, sent = ""): void {
+  const text = JSON.stringify(answer.body);
+  for (const trace of traces(side)) if (!sent.includes(trace)) expect(text).not.toContain(trace);
+}
+
+function addressOf(pattern: RegExp, params: string[], ids: Record<string, string>): string {
+  let i = 0;
+  return pattern.source
+    .slice(1, -1)
+    .replaceAll("\\", "")
+    .replaceAll("([^/]+)", () => ids[params[i++] ?? ""] ?? "");
+}
+
+test("whatever is of another host is answered exactly as if it were not there, by every call", async () => {
+  let asked = 0;
+  for (const { method, pattern, params, call: name } of ROUTES) {
+    const id = params.find((param) => param in foreign.ids);
+    if (!id || !isBounded(name)) continue;
+    asked += 1;
+    const fixed = { target: "vda", name: "cp1" };
+    const address = addressOf(pattern, params, { ...foreign.ids, ...fixed });
+    const nowhere = Object.fromEntries(Object.keys(foreign.ids).map((key) => [key, randomUUID()]));
+    const nobody = addressOf(pattern, params, { ...nowhere, ...fixed });
+    const body = method === "POST" ? {} : undefined;
+    const answer = await ask(method, address, body);
+    const absent = await ask(method, nobody, body);
+    const same = (one: Answer, value: string | undefined) =>
+      JSON.stringify(one.body)
+        .replaceAll(value ?? "", "ID")
+        .replace(/"traceId":"[^"]*"/, "");
+    expect({ name, status: answer.status, text: same(answer, foreign.ids[id]) }).toEqual({
+      name,
+      status: 404,
+      text: same(absent, nowhere[id]),
+    });
+  }
+  expect(asked).toBeGreaterThanOrEqual(15);
+});
+
+test("lists and counts hold only what is of the key's own host", async () => {
+  for (const address of ["/vms?limit=200", "/hosts", "/jobs", "/audit?limit=200", `/vms?host=${foreign.hostId}`]) {
+    const answer = await ask("GET", address);
+    expect({ address, status: answer.status }).toEqual({ address, status: 200 });
+    assertNothingOf(foreign, answer, address);
+  }
+  const fleet = (await ask("GET", "/vms")).body as { items: VmRow[]; total: number; counts: { freshness: object } };
+  expect(fleet.items.map((row) => row.name)).toEqual([own.vmName]);
+  expect(fleet.total).toBe(1);
+  expect(Object.values(fleet.counts.freshness).reduce((sum: number, n) => sum + Number(n), 0)).toBe(1);
+  const hosts = (await ask("GET", "/hosts")).body as { items: Host[]; total: number };
+  expect(hosts).toMatchObject({ total: 1, items: [{ name: own.hostName }] });
+  expect((await ask("GET", "/jobs")).body).toMatchObject({ total: 1, items: [{ id: own.ids.jobId }] });
+  const audit = (await ask("GET", "/audit?limit=200")).body as { items: { detail: string | null }[]; total: number };
+  expect(audit.total).toBe(audit.items.length);
+  expect(audit.items.map((row) => row.detail)).toContain(`the job on ${own.vmName}`);
+  expect((await ask("GET", `/jobs?vmId=${foreign.vmId}`)).status).toBe(404);
+  expect((await ask("GET", "/me")).body).toMatchObject({ hosts: [own.hostId] });
+});
+
+test("its own host's things are all there", async () => {
+  for (const address of [
+    `/vms/${own.vmId}`,
+    `/vms/${own.vmId}/chain`,
+    `/vms/${own.vmId}/bundle`,
+    `/hosts/${own.hostId}`,
+    `/plans/${own.ids.planId}`,
+    `/jobs/${own.ids.jobId}`,
+    `/backups/${own.ids.backupId}`,
+  ]) {
+    const answer = await ask("GET", address);
+    expect({ address, status: answer.status }).toEqual({ address, status: 200 });
+    assertNothingOf(foreign, answer);
+  }
+  const chain = (await ask("POST", `/vms/${own.vmId}/observe`, {})).body as Chain;
+  expect(chain.vm.name).toBe(own.vmName);
+});
+
+test("a plan over several VMs is refused when one of them is of another host", async () => {
+  const body = { vmIds: [own.vmId, foreign.vmId], request: { intent: "redefine" } };
+  const answer = await ask("POST", "/plan-groups", body);
+  expect(answer.status).toBe(404);
+  assertNothingOf({ ...foreign, ids: {} }, answer);
+});
+
+test("calls about the whole installation are refused, so that no such key can make a wider one", async () => {
+  for (const [method, address, body] of [
+    ["GET", "/users", undefined],
+    ["POST", "/users", { email: "x@example.org", role: "admin" }],
+    ["GET", "/api-keys", undefined],
+    ["POST", "/api-keys", { name: "wider", role: "admin" }],
+    ["GET", "/settings", undefined],
+  ] as const)
+    expect({ address, status: (await ask(method, address, body)).status }).toEqual({ address, status: 403 });
+});
+
+test("the stream tells of its own host's changes only", async () => {
+  const stop = new AbortController();
+  const headers = { host: "driftline.test", authorization };
+  const request = new Request("http://driftline.test/api/v1/events", { headers, signal: stop.signal });
+  const response = await handleApi(engine, request);
+  let heard = "";
+  const reading = (async () => {
+    for await (const chunk of response.body as AsyncIterable<Uint8Array>) heard += new TextDecoder().decode(chunk);
+  })().catch(() => {});
+  await until(
+    async () => heard,
+    (text) => text.includes("heartbeat"),
+  );
+  await call(engine, "POST", `/vms/${foreign.vmId}/observe`, { body: {} });
+  await call(engine, "POST", `/vms/${own.vmId}/observe`, { body: {} });
+  await until(
+    async () => heard,
+    (text) => text.includes(own.vmId),
+  );
+  for (const trace of traces(foreign)) expect(heard).not.toContain(trace);
+  stop.abort();
+  await reading;
+});
+
+test("a key whose hosts are all gone sees nothing, not everything", async () => {
+  const made = await call(engine, "POST", "/api-keys", {
+    body: { name: "of-nothing", role: "viewer", hosts: [own.hostId] },
+  });
+  const { key, secret } = made.body as { key: { id: string }; secret: string };
+  await insert("delete from api_key_hosts where key_id = $1 returning key_id as id", [key.id]);
+  const headers = { authorization: `Bearer ${secret}` };
+  for (const address of ["/vms", "/hosts", "/jobs"])
+    expect((await call(engine, "GET", address, { role: null, headers })).body).toMatchObject({ items: [], total: 0 });
+  expect((await call(engine, "GET", `/vms/${own.vmId}`, { role: null, headers })).status).toBe(404);
+});
