@@ -10,7 +10,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     test.use({ colorScheme });
 
     test("the pages before sign-in have no accessibility violation", async ({ page }) => {
-      for (const path of ["/sign-in", "/setup", "/setup?token=not-a-token"]) {
+      for (const path of ["/sign-in", "/setup", "/setup?token=not-a-token", "/welcome?token=not-a-token"]) {
         await page.goto(path);
         await expectNoViolation(page);
       }
@@ -27,6 +27,10 @@ for (const colorScheme of ["light", "dark"] as const) {
         { path: "/audit", title: "Audit" },
         { path: "/audit?actor=nobody&outcome=failed", title: "Audit" },
         { path: "/plans/00000000-0000-4000-8000-00000000ffff", title: "There is nothing at this address" },
+        { path: "/settings", title: "Settings" },
+        { path: "/settings/people", title: "Settings" },
+        { path: "/settings/keys", title: "Settings" },
+        { path: "/account", title: "Account" },
         { path: "/vms/00000000-0000-4000-8000-00000000ffff", title: "There is nothing at this address" },
       ]) {
         await page.goto(path);

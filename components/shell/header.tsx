@@ -22,6 +22,7 @@ const SCREENS = [
   { href: "/hosts", title: "Hosts" },
   { href: "/jobs", title: "Jobs" },
   { href: "/audit", title: "Audit" },
+  { href: "/settings", title: "Settings" },
 ] as const;
 type Part = "help" | "theme" | "account" | "notes";
 

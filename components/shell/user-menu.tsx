@@ -1,5 +1,6 @@
 "use client";
-import { Keyboard, LogOut } from "lucide-react";
+import { Keyboard, LogOut, UserRound } from "lucide-react";
+import { useRouter } from "next/navigation";
 import { notify } from "#client/notify.ts";
 import { signOut } from "#client/sign-in.ts";
 import { Menu, MenuItem, MenuLabel, MenuSeparator } from "#components/ui/menu.tsx";
@@ -9,6 +10,7 @@ import { MenuButton } from "./menu-button.tsx";
 export type Me = { name: string; role: Role };
 
 export default function UserMenu({ me, onHelp }: { me: Me | null; onHelp: () => void }) {
+  const router = useRouter();
   const leave = async () => {
     const refusal = await signOut();
     if (refusal) notify(refusal, { isError: true });
@@ -25,6 +27,9 @@ export default function UserMenu({ me, onHelp }: { me: Me | null; onHelp: () => 
           <MenuSeparator />
         </>
       )}
+      <MenuItem onSelect={() => router.push("/account")}>
+        <UserRound size={14} aria-hidden /> Account and sessions
+      </MenuItem>
       <MenuItem onSelect={onHelp}>
         <Keyboard size={14} aria-hidden /> Keyboard shortcuts
       </MenuItem>

@@ -96,6 +96,34 @@ export function engineQueries(api: EngineApi) {
         queryFn: ({ signal }) => api.hosts.list({ limit: 200 }, { signal }),
         staleTime: 15_000,
       }),
+    users: () =>
+      infiniteQueryOptions({
+        queryKey: ["users"],
+        queryFn: ({ pageParam, signal }) =>
+          api.users.list({ limit: LIST_PAGE, ...(pageParam ? { cursor: pageParam } : {}) }, { signal }),
+        initialPageParam: null as string | null,
+        getNextPageParam: (last) => last.nextCursor,
+      }),
+    userSessions: (userId: string) =>
+      queryOptions({
+        queryKey: ["users", userId, "sessions"],
+        queryFn: ({ signal }) => api.users.sessions({ userId }, { signal }),
+      }),
+    apiKeys: () =>
+      infiniteQueryOptions({
+        queryKey: ["api-keys"],
+        queryFn: ({ pageParam, signal }) =>
+          api.apiKeys.list({ limit: LIST_PAGE, ...(pageParam ? { cursor: pageParam } : {}) }, { signal }),
+        initialPageParam: null as string | null,
+        getNextPageParam: (last) => last.nextCursor,
+      }),
+    settings: () => queryOptions({ queryKey: ["settings"], queryFn: ({ signal }) => api.settings.get({}, { signal }) }),
+    account: () => queryOptions({ queryKey: ["account"], queryFn: ({ signal }) => api.account.get({}, { signal }) }),
+    ownSessions: () =>
+      queryOptions({
+        queryKey: ["account", "sessions"],
+        queryFn: ({ signal }) => api.account.sessions({}, { signal }),
+      }),
     audit: (filter: AuditState) =>
       infiniteQueryOptions({
         queryKey: ["audit", filter],

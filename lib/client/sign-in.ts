@@ -29,3 +29,7 @@ export const signOut = (): Promise<string | null> => post("/api/auth/sign-out", 
 /** Makes the first administrator with the one-time link that the server printed. */
 export const setUpFirstAdmin = (token: string, email: string, password: string): Promise<string | null> =>
   post("/api/setup", { token, email, password });
+
+/** Sets the password of who was invited, or lost it. */
+export const acceptLink = (token: string, name: string | null, password: string): Promise<string | null> =>
+  post("/api/welcome", { token, password, ...(name ? { name } : {}) });

@@ -79,6 +79,8 @@ web = spawn(
   [
     "--import",
     join(root, "lib/run/die-with-parent.ts"),
+    "--import",
+    join(root, "lib/run/peer-address.ts"),
     join(root, "node_modules/next/dist/bin/next"),
     "start",
     "-H",

@@ -1,0 +1,15 @@
+import { HydrationBoundary } from "@tanstack/react-query";
+import type { Metadata } from "next";
+import { SettingsView } from "#components/settings/settings-view.tsx";
+import { prefetch } from "../../engine-access.ts";
+
+export const metadata: Metadata = { title: "Settings" };
+
+export default async function SettingsPage() {
+  const { state } = await prefetch((queries, cache) => cache.fetchQuery(queries.settings()));
+  return (
+    <HydrationBoundary state={state}>
+      <SettingsView />
+    </HydrationBoundary>
+  );
+}
