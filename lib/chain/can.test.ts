@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import * as can from "./can.ts";
+import type { Finding } from "./model.ts";
 
 const ready: can.VmSituation = {
   role: "admin",
@@ -87,6 +88,21 @@ describe("can", () => {
   test("without a recorded checkpoint there is nothing to prune", () => {
     expect(can.canPrune(ready, 1)).toEqual({ ok: true });
     expect(codes(can.canPrune({ ...ready, role: "viewer" }, 0))).toEqual(["role", "nothing-to-do"]);
+  });
+
+  test("each remedy is there exactly where a finding offers it, and a stuck job can be ended", () => {
+    const offered = (kind: Finding["kind"], remedies: Finding["remedies"]) => ({
+      ...ready,
+      findings: [{ kind, remedies }],
+    });
+    for (const check of [can.canAdopt, can.canRemove, can.canRepairRecord]) {
+      expect(codes(check(ready))).toEqual(["nothing-to-do"]);
+    }
+    expect(can.canAdopt(offered("metadata.unknown", ["adopt", "remove"]))).toEqual({ ok: true });
+    expect(can.canRemove(offered("bitmap.unknown", ["remove-bitmap"]))).toEqual({ ok: true });
+    const stuck = { ...offered("backup.stuck", ["abort"]), jobRunning: true };
+    expect(can.canRepairRecord(stuck)).toEqual({ ok: true });
+    expect(codes(can.canRepairRecord({ ...stuck, role: "support" }))).toEqual(["role"]);
   });
 
   test("roles contain each other in order", () => {

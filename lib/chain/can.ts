@@ -1,6 +1,6 @@
 /** What somebody may do now, and if not, why not. Buttons, palette, API and tests all ask here. */
 import { LIMITS } from "./limits.ts";
-import type { Finding, Observed, ObserveError, Power } from "./model.ts";
+import type { Finding, Observed, ObserveError, Power, Remedy } from "./model.ts";
 
 export type ActorRole = "viewer" | "support" | "operator" | "admin";
 
@@ -94,6 +94,26 @@ export function canHeal(vm: VmSituation): Eligibility {
   return remedy(vm, "heal", "Nothing that was read needs healing.");
 }
 
+/** Take checkpoints that another manager made into the record, as bases. */
+export function canAdopt(vm: VmSituation): Eligibility {
+  return remedy(vm, "adopt", "libvirt lists no checkpoint that is not ours.");
+}
+
+/** Delete what is unfinished or not ours, by name. */
+export function canRemove(vm: VmSituation): Eligibility {
+  const which = vm.findings.some((finding) => finding.remedies.includes("remove-bitmap")) ? "remove-bitmap" : "remove";
+  return remedy(vm, which, "Nothing is unfinished, and nothing is there that is not ours.");
+}
+
+/** Put the record itself right. A job that is stuck is no obstacle: ending it is a part of this. */
+export function canRepairRecord(vm: VmSituation): Eligibility {
+  const repairs: readonly Remedy[] = ["repair-record", "retire", "acknowledge", "abort", "close"];
+  const needed = vm.findings.some((finding) => finding.remedies.some((one) => repairs.includes(one)));
+  const applied = canApplyPlan({ ...vm, jobRunning: vm.jobRunning && !has(vm, "backup.stuck") });
+  const reasons = applied.ok ? [] : applied.reasons;
+  return eligibility(needed ? reasons : [...reasons, reason("nothing-to-do", "Nothing of the record needs repair.")]);
+}
+
 /** Plan which old checkpoints go. `recorded`: how many there are. */
 export function canPrune(vm: VmSituation, recorded: number): Eligibility {
   const prepared = canPreparePlan(vm);
@@ -178,7 +198,7 @@ export function wasObserved(observed: Observed | null): { observed: boolean; err
   return "value" in observed ? { observed: true, error: null } : { observed: false, error: observed.failed };
 }
 
-function remedy(vm: VmSituation, which: "redefine" | "heal", nothing: string): Eligibility {
+function remedy(vm: VmSituation, which: Remedy, nothing: string): Eligibility {
   const needed = vm.findings.some((finding) => finding.remedies.includes(which));
   const applied = canApplyPlan(vm);
   const reasons = applied.ok ? [] : applied.reasons;

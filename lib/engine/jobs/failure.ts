@@ -63,13 +63,15 @@ export function wordsOf(problem: Problem): string | null {
 /** Anything that a step threw. Our own database being away is neither: it is thrown on, and another attempt reads again. */
 export function toFailure(error: unknown, hostName: string): unknown {
   if (error instanceof StepFailed || error instanceof TryAgain || error instanceof Cancelled) return error;
-  if (error instanceof LeaseLost || isConnectionError(error)) return error;
+  if (error instanceof LeaseLost) return error;
   if (error instanceof RecordRefusal) return new StepFailed(error.message);
   if (error instanceof AgentRefusal) return ofRefusal(error, hostName);
+  // Before the database: a refused connection looks the same, but an agent's comes wrapped.
   if (isAgentFailure(error)) {
     const { message, hostMessage } = toObserveError(error, hostName);
     return new TryAgain(message, hostMessage, true);
   }
+  if (isConnectionError(error)) return error;
   log.error({ err: error }, "a step of a job failed on our side");
   return new StepFailed("Something failed on our side. The log has it.");
 }

@@ -33,19 +33,31 @@ import { enqueueJob } from "./queue.ts";
 const FIRST_WAIT_MS = 4_000;
 const LONGEST_WAIT_MS = 3_600_000;
 const AT_ONCE = 20;
+/** A VM for which nothing can be done now is not read again at once. Only a pace: a restart begins anew. */
+const FIRST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 300_000;
+type Pauses = Map<string, { until: number; ms: number }>;
 const PLAN_LIFE_MS = 15 * 60_000;
 
-/** Makes a job for each VM with leftovers that no job works on and whose host can be read. */
-export async function cleanUp(engine: Engine, signal: AbortSignal): Promise<void> {
-  for (const vmId of await listLeftovers(engine.db.orm, AT_ONCE)) {
-    if (signal.aborted) return;
-    try {
-      await cleanVm(engine, vmId, signal);
-    } catch (error) {
+/** Makes a job for each VM with leftovers that no job works on and whose host can be read; returns the one to call. */
+export function cleaner(engine: Engine, signal: AbortSignal): () => Promise<void> {
+  const pauses: Pauses = new Map();
+  return async () => {
+    const found = await listLeftovers(engine.db.orm, AT_ONCE);
+    for (const vmId of pauses.keys()) if (!found.includes(vmId)) pauses.delete(vmId);
+    for (const vmId of found) {
       if (signal.aborted) return;
-      if (!isAgentFailure(error)) log.warn({ vmId, err: error }, "leftovers of a job could not be looked at");
+      if (Date.now() < (pauses.get(vmId)?.until ?? 0)) continue;
+      try {
+        await cleanVm(engine, vmId, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isAgentFailure(error)) log.warn({ vmId, err: error }, "leftovers of a job could not be looked at");
+      }
+      const ms = Math.min(LONGEST_PAUSE_MS, 2 * (pauses.get(vmId)?.ms ?? FIRST_PAUSE_MS / 2));
+      pauses.set(vmId, { until: Date.now() + ms, ms });
     }
-  }
+  };
 }
 
 async function cleanVm(engine: Engine, vmId: string, signal: AbortSignal): Promise<void> {
@@ -106,6 +118,7 @@ async function planCleanUp(tx: Tx, vmId: string, askedAt: number): Promise<Plan 
   // Read before we asked: the answer came from elsewhere, or not at all. Clocks of hosts are taken as equal within 2 s.
   if (Date.parse(observation.observedAt) < askedAt - 2_000 || observation.power === "absent") return null;
   const findings = await listOpenFindings(tx, vmId);
+  if (findings.some((finding) => finding.kind === "vm.two-hosts")) return null;
   const base: Omit<PlanInput, "request"> = {
     vmName: vm.name,
     hostId: speaker.hostId,

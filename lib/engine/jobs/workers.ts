@@ -8,7 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { inTransaction, isConnectionError, listAbandonedJobs } from "#db/index.ts";
 import { log } from "../log.ts";
 import type { Engine } from "../state.ts";
-import { cleanUp } from "./leftovers.ts";
+import { cleaner } from "./leftovers.ts";
 import { enqueueJob, type JobQueue } from "./queue.ts";
 import { runJob } from "./run-job.ts";
 
@@ -45,6 +45,7 @@ export async function startWorkers(engine: Engine, queue: JobQueue): Promise<Wor
 }
 
 async function lookAround(engine: Engine, signal: AbortSignal): Promise<void> {
+  const cleanUp = cleaner(engine, signal);
   while (!signal.aborted) {
     try {
       const abandoned = await listAbandonedJobs(engine.db.orm, MOST_REVIVED);
@@ -52,7 +53,7 @@ async function lookAround(engine: Engine, signal: AbortSignal): Promise<void> {
         await inTransaction(engine.db, async (tx) => {
           for (const job of abandoned) await enqueueJob(tx, job);
         });
-      await cleanUp(engine, signal);
+      await cleanUp();
     } catch (err) {
       if (!isConnectionError(err) && !signal.aborted) log.error({ err }, "looking for abandoned jobs failed");
     }

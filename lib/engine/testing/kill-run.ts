@@ -281,7 +281,8 @@ class KillRun {
         job?.endedAt != null && leftovers.length === 0 && record.length === 0 && live === 0,
       SETTLE_MS,
     );
-    return settled.job?.state ?? "gone";
+    const { job } = settled;
+    return job ? `${job.state}${job.error ? ` (${job.error})` : ""}` : "gone";
   }
 
   async #liveJobs(): Promise<unknown[]> {

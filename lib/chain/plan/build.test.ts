@@ -1,0 +1,191 @@
+/** Single cases of plans that people rely on by name. */
+import { describe, expect, test } from "vitest";
+import { findDrift } from "../findings/index.ts";
+import type { DriftInput } from "../model.ts";
+import { healthyLine, OTHER_HOST } from "../testing/healthy.ts";
+import { buildPlan } from "./build.ts";
+import type { Plan, PlanInput, PlanRefusal, PlanRequest } from "./model.ts";
+import { planInput } from "./testing/worlds.ts";
+
+function ask(world: DriftInput, request: PlanRequest, more: Partial<PlanInput> = {}) {
+  return buildPlan({ ...planInput(world, findDrift(world), request), ...more });
+}
+
+function planned(world: DriftInput, request: PlanRequest, more: Partial<PlanInput> = {}): Plan {
+  const result = ask(world, request, more);
+  if (!result.ok) throw new Error(result.refusals.map(({ reason }) => reason).join(" "));
+  return result.plan;
+}
+
+function refused(world: DriftInput, request: PlanRequest, more: Partial<PlanInput> = {}): PlanRefusal[] {
+  const result = ask(world, request, more);
+  return result.ok ? [] : result.refusals;
+}
+
+const codes = (refusals: PlanRefusal[]) => refusals.map(({ code }) => code);
+
+/** libvirt lost its list, and one bitmap is gone. */
+function lostWithOneBad(): DriftInput {
+  const world = healthyLine(100, ["vda", "vdb"]);
+  world.observation.checkpoints = { ok: true, value: [] };
+  drop(world, "vdb", "cp40");
+  return world;
+}
+
+function drop(world: DriftInput, target: string, name: string): void {
+  const layers = world.observation.disks.find((disk) => disk.target === target)?.layers;
+  if (!layers?.ok) throw new Error("read");
+  for (const layer of layers.value) layer.bitmaps = layer.bitmaps.filter((bitmap) => bitmap.name !== name);
+}
+
+const backup = (mode: "full" | "incremental" | "auto"): PlanRequest => ({
+  intent: "backup",
+  mode,
+  disks: null,
+  repository: null,
+});
+
+describe("redefine", () => {
+  test("strict with one bad bitmap among 100 refuses and names checkpoint, disk and state", () => {
+    const refusals = refused(lostWithOneBad(), { intent: "redefine", mode: "strict" });
+    expect(refusals).toEqual([
+      { field: null, code: "unhealthy", reason: "Checkpoint cp40 on vdb: its bitmap is missing." },
+    ]);
+  });
+
+  test("salvage defines the other 99, links the child past the bad one, and says what is left out", () => {
+    const plan = planned(lostWithOneBad(), { intent: "redefine", mode: "salvage" });
+    expect(plan.counts.define).toBe(99);
+    expect(plan.tier).toBe(1);
+    expect(plan.steps.map(({ call }) => call)).toContain(
+      "virDomainCheckpointCreateXML(REDEFINE) cp41: disks vda, vdb; parent cp39",
+    );
+    expect(plan.consequences.join(" ")).toContain("cp40 (vdb: its bitmap is missing)");
+  });
+
+  test("is allowed where the host forbids QMP, and says that nothing was checked", () => {
+    const world = healthyLine(3);
+    world.observation.checkpoints = { ok: true, value: [] };
+    const error = { code: "qmp-forbidden", message: "", hostMessage: null, retryable: false } as const;
+    for (const disk of world.observation.disks) disk.layers = { ok: false, error };
+    const plan = planned(world, { intent: "redefine", mode: "strict" });
+    expect(plan.counts.define).toBe(3);
+    expect(plan.consequences.join(" ")).toContain("forbids QMP");
+  });
+});
+
+describe("heal", () => {
+  const world = () => {
+    const drifted = healthyLine(3, ["vda", "vdb"]);
+    drop(drifted, "vda", "cp1");
+    return drifted;
+  };
+
+  test("salvage keeps the other disk of the checkpoint, strict takes it whole and announces the healthy base", () => {
+    const salvage = planned(world(), { intent: "heal", mode: "salvage", findings: null });
+    expect(salvage.actions).toContainEqual({
+      verb: "record.drop-disks",
+      items: [{ checkpointId: "cp1", disk: "vda" }],
+    });
+    expect(salvage.losses.flatMap(({ bases = [] }) => bases)).toEqual([]);
+    const strict = planned(world(), { intent: "heal", mode: "strict", findings: null });
+    expect(strict.actions[0]).toEqual({ verb: "record.mark-deleting", ids: ["cp1"] });
+    expect(strict.losses.flatMap(({ bases = [] }) => bases)).toEqual([{ disk: "vdb", bitmap: "cp1" }]);
+    expect([salvage.tier, strict.tier]).toEqual([2, 2]);
+  });
+});
+
+describe("prune", () => {
+  test("of the last base of a disk is of tier 3, wants the VM's name, and says so", () => {
+    const plan = planned(healthyLine(2, ["vda"]), { intent: "prune", rule: { ids: ["cp0", "cp1"] } });
+    expect(plan).toMatchObject({ tier: 3, confirm: "vm" });
+    expect(plan.losses.map(({ id }) => id)).toEqual(["chain", "last-base|vda", "bases"]);
+  });
+
+  test("deletes from leaf to root", () => {
+    const plan = planned(healthyLine(4, ["vda"]), { intent: "prune", rule: { keepLast: 1 } });
+    expect(plan.actions).toContainEqual({ verb: "host.delete-checkpoints", ids: ["cp2", "cp1", "cp0"] });
+  });
+
+  test("is refused where it would take the one bitmap that shows a rewind and leave others", () => {
+    const world = healthyLine(3, ["vda"]);
+    const count = { target: "vda", bitmap: "cp0", layerPath: "/var/lib/images/vda.qcow2", granularity: 65_536 };
+    world.samples = [{ ...count, dirtyBytes: 1e12, at: "2026-01-01T00:00:00.000Z", runtimeId: "run-0" }];
+    expect(codes(refused(world, { intent: "prune", rule: { keepLast: 2 } }))).toEqual(["unhealthy"]);
+  });
+
+  test("of what is not ours is refused", () => {
+    const world = healthyLine(1, ["vda"]);
+    const foreign = { id: "virtnbdbackup.0", parentId: null, createdAt: world.observation.observedAt, current: false };
+    const list = world.observation.checkpoints;
+    if (list.ok) list.value.push({ ...foreign, hasDisksElement: true, disks: [] });
+    expect(codes(refused(world, { intent: "prune", rule: { ids: ["virtnbdbackup.0", "nobody"] } }))).toEqual([
+      "foreign",
+      "not-found",
+    ]);
+  });
+});
+
+describe("backup", () => {
+  test("full may be applied by support, every other plan needs an operator", () => {
+    expect(planned(healthyLine(1), backup("full")).role).toBe("support");
+    expect(planned(healthyLine(1), backup("auto")).role).toBe("operator");
+  });
+
+  test("auto takes a disk in full whose base has no restore point; incremental refuses it and says why", () => {
+    const restorePoints = new Set(["cp1|vda"]);
+    const plan = planned(healthyLine(2, ["vda", "vdb"]), backup("auto"), { restorePoints });
+    expect(plan.counts).toMatchObject({ fullDisks: 1, incrementalDisks: 1 });
+    expect(plan.consequences.join(" ")).toContain("vdb: full. No finished backup of cp1");
+    expect(codes(refused(healthyLine(2, ["vda", "vdb"]), backup("incremental"), { restorePoints }))).toEqual([
+      "no-base",
+    ]);
+  });
+
+  test("takes a raw disk in full and leaves it out of the checkpoint", () => {
+    const world = healthyLine(1, ["vda", "vdb"]);
+    const raw = world.observation.disks[1];
+    if (!raw?.layers.ok) throw new Error("read");
+    raw.format = "raw";
+    raw.layers.value = raw.layers.value.map((layer) => ({ ...layer, format: "raw", qcow2Compat: null, bitmaps: [] }));
+    const [action] = planned(world, backup("auto")).actions;
+    expect(action?.verb === "host.backup" && action.disks[1]).toEqual({
+      target: "vdb",
+      mode: "full",
+      base: null,
+      inCheckpoint: false,
+    });
+  });
+
+  test("of a VM that does not run, or that a job holds, is refused", () => {
+    expect(codes(refused(healthyLine(1, ["vda"], "shut-off"), backup("full")))).toEqual(["not-running"]);
+    const busy = healthyLine(1);
+    if (busy.observation.job.ok) busy.observation.job.value = { ...busy.observation.job.value, operation: "backup" };
+    expect(codes(refused(busy, backup("full")))).toEqual(["job-running"]);
+  });
+});
+
+describe("whatever is asked", () => {
+  test("nothing is planned while two hosts run the VM", () => {
+    const world = healthyLine(2);
+    world.activeElsewhere = [{ hostId: OTHER_HOST, hostName: "beta", observedAt: world.observation.observedAt }];
+    expect(codes(refused(world, { intent: "prune", rule: { keepLast: 1 } }))).toEqual(["two-hosts"]);
+  });
+
+  test("broken links of the record allow nothing but their repair", () => {
+    const world = healthyLine(3);
+    const [root] = world.record.checkpoints;
+    if (root) root.parentId = "cp2";
+    expect(codes(refused(world, backup("full")))).toEqual(["record-broken"]);
+    const request = { intent: "repair-record", links: true, closeBackup: false, abortJob: false } as const;
+    const plan = planned(world, { ...request, retireDisks: [], acknowledge: [] });
+    expect(plan.actions[0]).toEqual({ verb: "record.relink", items: [{ checkpointId: "cp0", parentId: null }] });
+  });
+
+  test("a policy raises the tier and never lowers it", () => {
+    const world = healthyLine(3, ["vda"]);
+    const request: PlanRequest = { intent: "prune", rule: { keepLast: 1 } };
+    expect(planned(world, request, { policy: { leastTier: { prune: 3 } } })).toMatchObject({ tier: 3, confirm: "vm" });
+    expect(planned(world, request, { policy: { leastTier: { prune: 0 } } }).tier).toBe(2);
+  });
+});

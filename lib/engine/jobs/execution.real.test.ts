@@ -1,0 +1,194 @@
+/** Who runs a job, and what becomes of it when nobody does: on a real database, over simulated hosts. */
+import { randomUUID } from "node:crypto";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { PlanRequest } from "#chain/plan/model.ts";
+import {
+  adoptCheckpoints,
+  assertLease,
+  getJob,
+  insertCheckpoint,
+  inTransaction,
+  LeaseLost,
+  listFindingsAt,
+  lockVm,
+  readRecord,
+  relinkCheckpoints,
+  renewLease,
+  requestCancel,
+  takeLease,
+} from "#db/index.ts";
+import type { Engine } from "../state.ts";
+import { applyNow, ended, enqueuePlan, planOf, readAll } from "../testing/plan-job.ts";
+import { openRig, type Rig, type SimHost, until } from "../testing/rig.ts";
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await openRig();
+});
+afterEach(() => rig.stopEngines());
+afterAll(() => rig.close());
+
+const PRUNE: PlanRequest = { intent: "prune", rule: { keepLast: 1 } };
+const POLICY = { leaseSeconds: 2, giveUpAfterSeconds: 5 };
+
+/** A host with a running VM that has three recorded checkpoints, and an engine that has read it and runs no jobs. */
+async function openOne(name: string) {
+  const url = await rig.newDatabase();
+  const host = await rig.newHost(`${name}-${randomUUID().slice(0, 8)}`);
+  const engine = await rig.newEngine(url, [host], { work: false, policy: POLICY });
+  const vmId = await newVm(engine, host, name);
+  return { url, host, engine, vmId };
+}
+
+async function newVm(engine: Engine, host: SimHost, name: string): Promise<string> {
+  const vmId = randomUUID();
+  host.sim.define(vmId, name, [{ target: "vda", sizeMiB: 64 }]);
+  host.sim.start(vmId);
+  for (const id of ["cp1", "cp2", "cp3"]) host.sim.checkpoint(vmId, id);
+  await readAll(engine, vmId);
+  await inTransaction(engine.db, async (tx) => {
+    await lockVm(tx, { id: vmId });
+    for (const [i, id] of ["cp1", "cp2", "cp3"].entries()) {
+      const parentId = i === 0 ? null : `cp${i}`;
+      const createdAt = new Date(Date.UTC(2026, 0, 1 + i)).toISOString();
+      await insertCheckpoint(tx, {
+        vmId,
+        id,
+        parentId,
+        createdAt,
+        disks: ["vda"],
+        state: "active",
+        origin: "registered",
+      });
+    }
+  });
+  await readAll(engine, vmId);
+  return vmId;
+}
+
+const idsOf = async (engine: Engine, vmId: string) =>
+  (await readRecord(engine.db.orm, vmId))?.checkpoints.map((item) => item.id);
+async function count(engine: Engine, text: string, values: unknown[]): Promise<number> {
+  const { rows } = await engine.db.pool.query(`select count(*)::int as n from ${text}`, values);
+  return rows[0]?.n ?? -1;
+}
+
+test("several processes over one database run each job once, and its end is audited once", async () => {
+  const { url, host, engine } = await openOne("many");
+  const vmIds = await Promise.all(Array.from({ length: 6 }, (_, i) => newVm(engine, host, `vm-${i}`)));
+  const workers = await Promise.all([1, 2, 3].map(() => rig.newEngine(url, [host], { policy: POLICY })));
+  const jobs = await Promise.all(vmIds.map((vmId) => applyNow(engine.db, vmId, PRUNE)));
+  for (const jobId of jobs) expect(await ended(engine, jobId)).toMatchObject({ state: "succeeded" });
+  for (const vmId of vmIds) expect(await idsOf(engine, vmId)).toEqual(["cp3"]);
+  for (const jobId of jobs) {
+    expect(await count(engine, "audit_log where job_id = $1 and action = 'jobs.prune'", [jobId])).toBe(1);
+  }
+  expect(await count(engine, "vm_leases", [])).toBe(0);
+  expect(workers).toHaveLength(3);
+});
+
+test("a VM has one holder: another job waits until the first has ended, another process until its time has run out", async () => {
+  const { engine, vmId } = await openOne("lease");
+  const { orm } = engine.db;
+  const [first, second] = await inTransaction(engine.db, async (tx) => {
+    const plan = await planOf(tx, vmId, PRUNE);
+    return [await enqueuePlan(tx, vmId, plan), await enqueuePlan(tx, vmId, plan)];
+  });
+  if (!first || !second) throw new Error("no jobs");
+  const mine = { vmId, jobId: first, holder: "a" };
+  expect(await takeLease(orm, mine, 1)).toBe(true);
+  expect(await takeLease(orm, { vmId, jobId: first, holder: "b" }, 1)).toBe(false);
+  expect(await takeLease(orm, { vmId, jobId: second, holder: "b" }, 1)).toBe(false);
+  await inTransaction(engine.db, (tx) => assertLease(tx, mine));
+  await until(
+    () => takeLease(orm, { vmId, jobId: first, holder: "b" }, 60),
+    (taken) => taken,
+    5_000,
+  );
+  // The old holder is fenced: it neither renews nor records.
+  await expect(renewLease(orm, mine, 60)).rejects.toThrow(LeaseLost);
+  await expect(inTransaction(engine.db, (tx) => assertLease(tx, mine))).rejects.toThrow(LeaseLost);
+  expect(await takeLease(orm, { vmId, jobId: second, holder: "c" }, 60)).toBe(false);
+  await engine.db.pool.query("update jobs set state = 'failed' where id = $1", [first]);
+  expect(await takeLease(orm, { vmId, jobId: second, holder: "c" }, 60)).toBe(true);
+});
+
+test("a job whose message was lost and whose worker is gone is found by the next process", async () => {
+  const { url, host, engine, vmId } = await openOne("lost-message");
+  const jobId = await applyNow(engine.db, vmId, PRUNE);
+  await engine.db.pool.query("delete from pgboss.job");
+  await engine.db.pool.query("update jobs set state = 'running', started_at = now() where id = $1", [jobId]);
+  await takeLease(engine.db.orm, { vmId, jobId, holder: "a process that was killed" }, 2);
+  await rig.newEngine(url, [host], { policy: POLICY });
+  expect(await ended(engine, jobId, 20_000)).toMatchObject({ state: "succeeded" });
+});
+
+test("a host that stays silent makes a job lost after its time; what it left is finished when the host is back", async () => {
+  const { url, host, engine, vmId } = await openOne("silent");
+  const jobId = await applyNow(engine.db, vmId, PRUNE);
+  await host.stop();
+  await rig.newEngine(url, [host], { policy: POLICY });
+  const waiting = await until(
+    () => getJob(engine.db.orm, jobId),
+    (job) => job?.lostContactSince != null,
+  );
+  expect(waiting).toMatchObject({ state: "running" });
+  const lost = await ended(engine, jobId, 30_000);
+  expect(lost).toMatchObject({ state: "lost" });
+  expect(lost.error).toContain("cp1, cp2 stays marked as being deleted");
+  // Gone half-way is no base and no loss: both rows are still there.
+  expect(await idsOf(engine, vmId)).toEqual(["cp1", "cp2", "cp3"]);
+  await host.start();
+  await until(
+    () => count(engine, "jobs where vm_id = $1 and actor = 'driftline' and state = 'succeeded'", [vmId]),
+    (n) => n > 0,
+    30_000,
+  );
+  expect(await idsOf(engine, vmId)).toEqual(["cp3"]);
+  expect(await count(engine, "jobs where vm_id = $1 and actor = 'driftline'", [vmId])).toBe(1);
+  expect(await count(engine, "audit_log where subject = $1 and actor = 'driftline'", [vmId])).toBe(1);
+});
+
+test("a job that is cancelled before it began changes nothing, and says so", async () => {
+  const { url, host, engine, vmId } = await openOne("cancelled");
+  const jobId = await applyNow(engine.db, vmId, PRUNE);
+  expect(await inTransaction(engine.db, (tx) => requestCancel(tx, jobId))).toBe(true);
+  await rig.newEngine(url, [host], { policy: POLICY });
+  const job = await ended(engine, jobId);
+  expect(job).toMatchObject({ state: "cancelled", proof: null });
+  expect(job.steps.every((step) => step.state === "skipped")).toBe(true);
+  expect(await idsOf(engine, vmId)).toEqual(["cp1", "cp2", "cp3"]);
+  expect(await inTransaction(engine.db, (tx) => requestCancel(tx, jobId))).toBe(false);
+});
+
+test("a VM that was started anew since the plan is not touched, and the job says so", async () => {
+  const { url, host, engine, vmId } = await openOne("restarted");
+  const jobId = await applyNow(engine.db, vmId, { intent: "remove", checkpointIds: ["cp2"], bitmaps: [] });
+  host.sim.stop(vmId);
+  host.sim.start(vmId);
+  await rig.newEngine(url, [host], { policy: POLICY });
+  const job = await ended(engine, jobId);
+  expect(job.state).toBe("failed");
+  expect(job.steps.find((step) => step.verb === "host.delete-checkpoints")).toMatchObject({ state: "failed" });
+});
+
+test("adopting puts a checkpoint at the place of its age, and a parent always comes before its children", async () => {
+  const { engine, vmId } = await openOne("order");
+  await inTransaction(engine.db, async (tx) => {
+    await lockVm(tx, { id: vmId });
+    const createdAt = "2026-01-01T12:00:00.000Z";
+    await adoptCheckpoints(tx, vmId, [{ id: "theirs", parentId: "cp1", createdAt, disks: ["vda"] }]);
+    await relinkCheckpoints(tx, vmId, [{ checkpointId: "cp2", parentId: "theirs" }]);
+  });
+  const record = await readRecord(engine.db.orm, vmId);
+  expect(record?.checkpoints.map(({ id, parentId }) => [id, parentId])).toEqual([
+    ["cp1", null],
+    ["theirs", "cp1"],
+    ["cp2", "theirs"],
+    ["cp3", "cp2"],
+  ]);
+  await expect(
+    inTransaction(engine.db, (tx) => relinkCheckpoints(tx, vmId, [{ checkpointId: "cp1", parentId: "cp3" }])),
+  ).rejects.toThrow("its own ancestor");
+  expect(await listFindingsAt(engine.db.orm, vmId, new Date().toISOString())).toBeInstanceOf(Set);
+});
