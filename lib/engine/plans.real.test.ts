@@ -80,7 +80,7 @@ const countOf = async (table: "jobs" | "plans", vmId: string) =>
 
 test("a plan names its steps, basis and promises, is kept, and changes nothing else", async () => {
   const vmId = await addLost(stand);
-  const left = ["plans", "vms", "vm_presence", "observations", "api_key_uses"];
+  const left = ["plans", "vms", "vm_presence", "observations"];
   const before = await snapshot(stand.url, left);
   const plan = await redefinePlan(stand.engine, vmId);
   expect(plan).toMatchObject({ intent: "redefine", params: { mode: "salvage" }, tier: 1, state: "ready", vmId });
@@ -370,12 +370,12 @@ test("a policy raises the tier of an intent, and the plan then asks for more", a
 test("roles that may not run a plan change nothing, and their refusals are audited", async () => {
   const vmId = await addLost(stand);
   const plan = await redefinePlan(stand.engine, vmId);
-  const before = await snapshot(stand.url, ["audit_log", "api_key_uses"]);
+  const before = await snapshot(stand.url, ["audit_log"]);
   for (const role of ["viewer", "support"] as const) {
     expect(await apply(stand.engine, plan.id, { role })).toMatchObject({ status: 403, body: { code: "forbidden" } });
   }
   expect((await planFor(stand.engine, vmId, { intent: "redefine" }, "viewer")).status).toBe(403);
-  expect(await snapshot(stand.url, ["audit_log", "api_key_uses"])).toBe(before);
+  expect(await snapshot(stand.url, ["audit_log"])).toBe(before);
   const refused = await query(
     stand.url,
     "select actor, action from audit_log where detail like 'This needs the role%' order by id desc limit 3",

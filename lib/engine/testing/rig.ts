@@ -176,6 +176,9 @@ export async function until<T>(read: () => Promise<T>, holds: (value: T) => bool
   }
 }
 
+/** When a key was last used moves with every request, whatever that does. */
+const MOVES = "api_key_uses";
+
 /** Everything in the database but what merely moves with time, to prove that nothing changed. */
 export async function snapshot(url: string, leaveOut: string[] = []): Promise<string> {
   const client = new pg.Client({ connectionString: url });
@@ -184,7 +187,7 @@ export async function snapshot(url: string, leaveOut: string[] = []): Promise<st
     const tables = await client.query("select tablename from pg_tables where schemaname = 'public' order by 1");
     const parts: unknown[] = [];
     for (const { tablename } of tables.rows) {
-      if (leaveOut.includes(tablename)) continue;
+      if (tablename === MOVES || leaveOut.includes(tablename)) continue;
       const rows = await client.query(`select to_jsonb(t) as row from "${tablename}" t order by 1::text`);
       parts.push([tablename, rows.rows.map(({ row }) => row)]);
     }
