@@ -178,14 +178,22 @@ describe("verification of backups of a real host", () => {
   });
 });
 
+/** Empty of a process that has ended. */
+function argumentsOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch {
+    return [];
+  }
+}
+
 /** Stops the agent's next `qemu-img <verb>` in the middle; gives its process id. */
 async function catchChild(parent: number | undefined, verb: string): Promise<number> {
   const deadline = Date.now() + 20_000;
   while (Date.now() < deadline) {
     const children = readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8").trim().split(" ");
     for (const pid of children) {
-      const path = `/proc/${pid}/cmdline`;
-      const [tool, first] = existsSync(path) ? readFileSync(path, "utf8").split("\0") : [];
+      const [tool, first] = argumentsOf(pid);
       if (tool !== "qemu-img" || first !== verb) continue;
       process.kill(Number(pid), "SIGSTOP");
       return Number(pid);

@@ -46,10 +46,14 @@ async function runStep(step: Step): Promise<Result> {
 }
 
 const LINES_OF_A_FAILURE = 60;
+/** A comparison of two long texts is one line. */
+const WIDEST = 240;
 
 /** What a failed step said of its failures: whoever reads only the end of a long log still learns what broke. */
 function failuresOf({ said }: Result): string[] {
-  const lines = stripVTControlCharacters(said).split("\n");
+  const lines = stripVTControlCharacters(said)
+    .split("\n")
+    .map((line) => line.slice(0, WIDEST));
   // vitest and Playwright both end with a summary of what failed; the other tools say little else.
   const at = lines.findIndex((line) => /Failed (Tests|Suites) \d+|^ {2}\d+\) /.test(line));
   return (at < 0 ? lines.slice(-LINES_OF_A_FAILURE) : lines.slice(at, at + LINES_OF_A_FAILURE)).filter(Boolean);

@@ -46,6 +46,12 @@ describe("what became of a backup job", () => {
     });
   });
 
+  it("is aborted when we aborted it and nobody heard its end; a foreign end is not taken for ours", () => {
+    const ours = { ...note, abortedAt: T0 + 2_000 };
+    expect(judge(ours, sight, unwatched)).toMatchObject({ state: "aborted", error: null });
+    expect(judge(note, sight, unwatched)).toMatchObject({ state: "ended-unseen" });
+  });
+
   it("is never finished with an error message, a failure or another type, although libvirt says success", () => {
     const ended = fc.record({
       isBackup: fc.constant(true),

@@ -9,6 +9,7 @@
  * | statistics of a job longer than the time since ours was seen | it is ours: what they say     |
  * | the domain stopped, and the agent watched it all the time    | failed                        |
  * | asked for a moment ago by an agent that was killed           | running: it may yet begin     |
+ * | an agent aborted it, and nobody heard how it ended           | aborted                       |
  * | anything else                                                | ended-unseen                  |
  */
 import type { HostError } from "#contract/agent-operations.ts";
@@ -111,5 +112,7 @@ export function judge(note: BackupNote, sight: Sight, { heard, isWatched }: Witn
   if (!note.isBegun && !sight.hasCheckpoint && !hasOtherRun && at - note.askedAt < MAY_YET_BEGIN_MS) {
     return { state: "waiting" };
   }
+  // Had it finished in that very moment, not to call it so loses nothing but the time for another one.
+  if (note.abortedAt !== null) return { state: "aborted", at, doneBytes: null, error: null };
   return unseen(at);
 }

@@ -24,6 +24,8 @@ const ABORT_FOR_MS = 20_000;
 const LOOK_EVERY_MS = 100;
 /** An event may come after the look that saw its job gone. */
 const EVENT_LAG_MS = 1_000;
+/** A libvirt that has just started tells of a domain before it has found the job on it again. */
+const FOUND_AGAIN_MS = 3_000;
 /** How old "last seen" in a note may grow while somebody asks. */
 const NOTE_EVERY_MS = 1_000;
 const REAP_EVERY_MS = 5_000;
@@ -233,7 +235,7 @@ export class BackupJobs {
 
   /** Looks at the host, and notes what that says of the job in the note. */
   async #settleNow(vmId: string) {
-    const deadline = Date.now() + EVENT_LAG_MS;
+    const began = Date.now();
     for (;;) {
       const place = await this.#notes.find(vmId);
       const checkpointId = place?.note.checkpointId ?? null;
@@ -250,7 +252,8 @@ export class BackupJobs {
         await this.#seen(place, sight.at, look, heardBefore);
         return { place, look, isWaiting: false };
       }
-      const isSure = outcome.state !== "ended-unseen" || !isWatched || Date.now() > deadline;
+      const patience = isWatched ? EVENT_LAG_MS : FOUND_AGAIN_MS;
+      const isSure = outcome.state !== "ended-unseen" || Date.now() - began > patience;
       if (isSure) {
         place.note.end = outcome;
         this.#watches.delete(vmId);
