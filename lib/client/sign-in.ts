@@ -33,3 +33,19 @@ export const setUpFirstAdmin = (token: string, email: string, password: string):
 /** Sets the password of who was invited, or lost it. */
 export const acceptLink = (token: string, name: string | null, password: string): Promise<string | null> =>
   post("/api/welcome", { token, password, ...(name ? { name } : {}) });
+
+/** Goes to the identity provider; answers only when that did not work. */
+export async function goToProvider(next: string): Promise<string> {
+  const response = await fetch("/api/auth/oidc/start", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    credentials: "same-origin",
+    body: JSON.stringify({ next }),
+  }).catch(() => null);
+  const answer = (await response?.json().catch(() => null)) as { url?: string; detail?: string } | null;
+  if (response?.ok && answer?.url) {
+    window.location.assign(answer.url);
+    return "";
+  }
+  return answer?.detail ?? "No answer from the server. Check the connection and try again.";
+}

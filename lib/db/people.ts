@@ -1,9 +1,9 @@
 /** Who is signed in, the first admin, one-time links and the server's own secret. */
 import { randomBytes, randomUUID } from "node:crypto";
-import { and, eq, gt, isNull } from "drizzle-orm";
+import { and, eq, gt, isNull, lt } from "drizzle-orm";
 import { savePassword } from "./accounts.ts";
 import type { Reader, Tx } from "./client.ts";
-import { authAccounts, authUsers, serverSecrets, setupTokens } from "./schema/index.ts";
+import { authAccounts, authUsers, authVerifications, serverSecrets, setupTokens } from "./schema/index.ts";
 
 /** Name and role of a signed-in person as they are now, whatever the session remembers; null: may not come in. */
 export async function findUser(
@@ -72,4 +72,39 @@ export async function sharedSecret(db: Reader, name: string): Promise<string> {
   const [row] = await db.select({ value: serverSecrets.value }).from(serverSecrets).where(eq(serverSecrets.name, name));
   if (!row) throw new Error("the server's secret is gone");
   return row.value;
+}
+
+const PROVIDER = "oidc";
+
+/** Whose identity at the provider this is. */
+export async function findUserByIdentity(tx: Tx, identity: string): Promise<string | null> {
+  const [row] = await tx
+    .select({ userId: authAccounts.userId })
+    .from(authAccounts)
+    .where(and(eq(authAccounts.providerId, PROVIDER), eq(authAccounts.accountId, identity)));
+  return row?.userId ?? null;
+}
+
+export async function findUserByEmail(tx: Tx, email: string): Promise<string | null> {
+  const [row] = await tx.select({ id: authUsers.id }).from(authUsers).where(eq(authUsers.email, email.toLowerCase()));
+  return row?.id ?? null;
+}
+
+export async function insertIdentity(tx: Tx, userId: string, identity: string): Promise<void> {
+  await tx.insert(authAccounts).values({ id: randomUUID(), accountId: identity, providerId: PROVIDER, userId });
+}
+
+/** What a sign-in that goes through another site must find again; forgets those that were never finished. */
+export async function saveSignInAttempt(db: Reader, id: string, value: string, expiresAt: Date): Promise<void> {
+  await db.delete(authVerifications).where(lt(authVerifications.expiresAt, new Date()));
+  await db.insert(authVerifications).values({ id: randomUUID(), identifier: `sign-in:${id}`, value, expiresAt });
+}
+
+/** Takes it, once; null: unknown, taken or too old. */
+export async function takeSignInAttempt(db: Reader, id: string): Promise<string | null> {
+  const [row] = await db
+    .delete(authVerifications)
+    .where(eq(authVerifications.identifier, `sign-in:${id}`))
+    .returning({ value: authVerifications.value, expiresAt: authVerifications.expiresAt });
+  return row && row.expiresAt > new Date() ? row.value : null;
 }

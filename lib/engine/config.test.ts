@@ -10,6 +10,14 @@ const mistakesOf = (value: unknown): string => {
   return "";
 };
 
+const oidc = {
+  name: "Example",
+  issuer: "https://id.example.org",
+  clientId: "driftline",
+  clientSecret: "s3cret",
+  roles: { operators: "operator" },
+};
+
 test("an empty configuration gets the documented defaults", () => {
   expect(parseConfig({})).toEqual({
     hosts: [],
@@ -35,6 +43,9 @@ test("an unknown key is refused with its place and the nearest known key", () =>
   expect(mistakesOf({ hots: [] })).toContain('hots: there is no such key; "hosts"');
   expect(mistakesOf({ hosts: [{ name: "a", url: "unix:/x", token: "t", tocken: 1 }] })).toContain(
     'hosts[0].tocken: there is no such key; "token"',
+  );
+  expect(mistakesOf({ oidc: { ...oidc, groupsClaim: "groups" } })).toContain(
+    'oidc.groupsClaim: there is no such key; "groupClaim" is the nearest one',
   );
   expect(nearestKey("statleAfter", ["observeEverySeconds", "staleAfterSeconds"])).toBe("staleAfterSeconds");
 });
@@ -85,4 +96,17 @@ test("a stale limit below the pace of observing is refused", () => {
   expect(mistakesOf({ policy: { observeEverySeconds: 300, staleAfterSeconds: 300 } })).toContain(
     "policy.staleAfterSeconds",
   );
+});
+
+test("an identity provider is asked over https, or on this machine, and needs a group with a role that exists", () => {
+  expect(parseConfig({ oidc }).oidc).toMatchObject({ groupClaim: "groups", scopes: ["openid", "email", "profile"] });
+  for (const issuer of ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"])
+    expect(parseConfig({ oidc: { ...oidc, issuer } }).oidc?.issuer).toBe(issuer);
+  for (const issuer of ["http://id.example.org", "http://127.0.0.1.example.org", "ftp://127.0.0.1", "id"])
+    expect(mistakesOf({ oidc: { ...oidc, issuer } })).toContain("oidc.issuer: an https address");
+  expect(mistakesOf({ oidc: { ...oidc, roles: {} } })).toContain("oidc.roles: names no group");
+  expect(mistakesOf({ oidc: { ...oidc, scopes: ["email"] } })).toContain('oidc.scopes: "openid"');
+  const wrong = mistakesOf({ oidc: { ...oidc, roles: { operators: "root" } } });
+  expect(wrong).toContain("oidc.roles.operators");
+  expect(wrong).not.toContain("s3cret");
 });

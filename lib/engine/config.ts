@@ -16,6 +16,30 @@ const hostConfig = z.strictObject({
   ca: z.string().optional(),
 });
 
+/** An identity provider, found by discovery. Nobody of a group that has no role here comes in. */
+const oidcConfig = z.strictObject({
+  /** What the button says. */
+  name: z.string().min(1).max(100),
+  issuer: z.string().superRefine((url, context) => {
+    const parsed = URL.parse(url);
+    const isSafe =
+      parsed?.protocol === "https:" ||
+      (parsed?.protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(parsed.hostname));
+    if (!isSafe) context.addIssue({ code: "custom", message: "an https address (http on this machine only)" });
+  }),
+  clientId: z.string().min(1),
+  clientSecret: z.string().min(1),
+  groupClaim: z.string().min(1).default("groups"),
+  scopes: z
+    .array(z.string().min(1))
+    .refine((scopes) => scopes.includes("openid"), '"openid" must be among them')
+    .default(["openid", "email", "profile"]),
+  /** Group → role. */
+  roles: z
+    .record(z.string().min(1), z.enum(ROLES))
+    .refine((roles) => Object.keys(roles).length > 0, "names no group, so nobody could come in"),
+});
+
 export const configSchema = z.strictObject({
   hosts: z.array(hostConfig).default([]),
   admin: z.strictObject({ email: z.email(), password: z.string().min(8).max(128) }).optional(),
@@ -28,6 +52,7 @@ export const configSchema = z.strictObject({
       }),
     )
     .default([]),
+  oidc: oidcConfig.optional(),
   policy: z
     .strictObject({
       /** A VM that runs and whose checkpoints libvirt has lost is told them again by itself, or when a person asks. */
@@ -55,7 +80,7 @@ export type HostConfig = Config["hosts"][number];
 
 /** Keys that the schema takes at a path, for the hint in the error. */
 function keysAt(path: readonly PropertyKey[]): string[] {
-  const at: Record<string, z.ZodObject> = { "": configSchema, hosts: hostConfig };
+  const at: Record<string, z.ZodObject> = { "": configSchema, hosts: hostConfig, oidc: oidcConfig };
   const where = path.filter((part) => typeof part === "string").join(".");
   if (where === "admin") return ["email", "password"];
   if (where === "apiKeys") return ["name", "role", "sha256"];

@@ -66,6 +66,11 @@ export const serveWelcome = (request: Request): Promise<Response> => serveLink(r
 /** Whom a one-time link is for; null: it does not work. @throws ProblemError unavailable */
 export const describeWelcome = (token: string) => describeLink(requireEngine(), token);
 
+export type { Refusal } from "./auth/oidc-person.ts";
+
+/** What the sign-in page's button says; null: there is no identity provider. */
+export const providerName = (): string | null => engineSlot().engine?.config.oidc?.name ?? null;
+
 async function serveLink(
   request: Request,
   action: string,

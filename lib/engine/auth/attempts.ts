@@ -21,5 +21,13 @@ export async function takeAttempt(db: Db, account: string): Promise<void> {
   );
 }
 
+export const MOST_STARTS = 30;
+
+/** Counts a sign-in that begins at the identity provider, by address: each is kept for minutes. @throws ProblemError rate_limited */
+export async function takeStart(db: Db, address: string | null): Promise<void> {
+  if ((await countAttempt(db.orm, `provider:${address ?? ""}`, 60_000)) <= MOST_STARTS) return;
+  throw new ProblemError("rate_limited", "There were too many attempts from this address. Wait a minute.");
+}
+
 /** A right password starts the count anew. */
 export const noteSuccess = (db: Db, account: string): Promise<void> => forgetAttempts(db.orm, keyOf(account));

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { betterAuth } from "better-auth";
 import { authStorage, type Db, findUser, sharedSecret, writeAudit } from "#db/index.ts";
+import { sessionOpener } from "./open-session.ts";
 
 /** Marks cookies as Secure where the person came over TLS, which only the proxy in front of us knows. */
 export function secureCookies(request: Request, response: Response): Response {
@@ -32,6 +33,7 @@ export async function createAuth(db: Db) {
     secret,
     basePath: "/api/auth",
     database: authStorage(db),
+    plugins: [sessionOpener()],
     telemetry: { enabled: false },
     logger: { level: "error" },
     // Only pages of this very site; there is no list to keep.

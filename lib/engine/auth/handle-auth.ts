@@ -5,16 +5,28 @@ import { auditRefusal } from "../guard.ts";
 import { parseBody, problemResponse, readBody } from "../http/handle.ts";
 import { toProblem } from "../problems.ts";
 import type { Engine } from "../state.ts";
-import { noteSuccess, takeAttempt } from "./attempts.ts";
+import { noteSuccess, takeAttempt, takeStart } from "./attempts.ts";
 import { assertSameSite } from "./authenticate.ts";
-import { secureCookies } from "./better-auth.ts";
+import { PEER_HEADER, secureCookies } from "./better-auth.ts";
+import { finishOidc, startOidc } from "./oidc.ts";
 
 const CALLS: Readonly<Record<string, "GET" | "POST">> = {
   "/sign-in/email": "POST",
   "/sign-out": "POST",
+  "/oidc/start": "POST",
+  "/oidc/callback": "GET",
 };
 
 const credentials = z.object({ email: z.string().max(320), password: z.string().max(1_000) });
+
+/** Where to go after the provider: a path of this site. */
+const startInput = z.strictObject({
+  next: z
+    .string()
+    .max(2_000)
+    .regex(/^\/(?![/\\])[^\\\s]*$/, "a path of this site")
+    .default("/vms"),
+});
 
 /** Answers every request to the sign-in service; throws nothing. */
 export async function handleAuth(engine: Engine, request: Request, traceId: string): Promise<Response> {
@@ -24,7 +36,7 @@ export async function handleAuth(engine: Engine, request: Request, traceId: stri
     if (!method) throw new ProblemError("not_found", "There is no such address.");
     if (request.method !== method) throw new ProblemError("method_not_allowed", `This address takes ${method}.`);
     assertSameSite(request.method, request.headers);
-    const response = path === "/sign-in/email" ? await signIn(engine, request) : await engine.auth.handler(request);
+    const response = await answer(engine, path, request, traceId);
     if ([401, 403, 429].includes(response.status)) {
       const code = response.status === 429 ? "rate_limited" : "unauthenticated";
       await refuse(engine, path, `status ${response.status}`, code, traceId);
@@ -36,6 +48,24 @@ export async function handleAuth(engine: Engine, request: Request, traceId: stri
       await refuse(engine, path, problem.message, problem.code, traceId);
     return problemResponse(problem, traceId);
   }
+}
+
+async function answer(engine: Engine, path: string, request: Request, traceId: string): Promise<Response> {
+  if (path === "/sign-in/email") return signIn(engine, request);
+  if (path === "/oidc/start") {
+    await takeStart(engine.db, request.headers.get(PEER_HEADER));
+    const body = parseBody(await readBody(request), request.headers.get("content-type"));
+    return startOidc(engine, request.headers, startInput.parse(body).next);
+  }
+  if (path === "/oidc/callback") {
+    const { response, refusal, who } = await finishOidc(engine, request, traceId);
+    if (refusal) {
+      const detail = `sign-in through the provider: ${refusal}${who ? `, ${who}` : ""}`;
+      await refuse(engine, path, detail, "unauthenticated", traceId);
+    }
+    return response;
+  }
+  return engine.auth.handler(request);
 }
 
 const refuse = (engine: Engine, path: string, detail: string, code: string, traceId: string) =>

@@ -48,7 +48,14 @@ export type Rig = {
   newEngine: (
     url: string,
     hosts: SimHost[],
-    more?: { watch?: boolean; work?: boolean; policy?: object; admin?: object; secretKey?: Buffer | null },
+    more?: {
+      watch?: boolean;
+      work?: boolean;
+      policy?: object;
+      admin?: object;
+      oidc?: object;
+      secretKey?: Buffer | null;
+    },
   ) => Promise<Engine>;
   /** Between two tests: a database takes only so many connections. */
   stopEngines: () => Promise<void>;
@@ -85,6 +92,7 @@ export async function openRig(): Promise<Rig> {
         // Drift is made to be looked at: nothing mends it unless a test asks for that.
         policy: { redefineOnStart: "ask", observeEverySeconds: 3_600, staleAfterSeconds: 7_200, ...more.policy },
         ...(more.admin ? { admin: more.admin } : {}),
+        ...(more.oidc ? { oidc: more.oidc } : {}),
       });
       const engine = await startEngine({
         databaseUrl: url,
