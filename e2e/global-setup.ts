@@ -34,7 +34,8 @@ export default async function setUp(): Promise<(() => Promise<void>) | undefined
     rmSync(dir, { recursive: true, force: true });
   };
   try {
-    up = await startStack({ dir, hosts, policy });
+    // As behind a proxy that ends TLS, so that what only holds over TLS can be asked for.
+    up = await startStack({ dir, hosts, policy, env: { DRIFTLINE_TLS_PROXY: "1" } });
     await prepareShowcase(lab, connectEngine(up.url, up.apiKey), { entries: [...SHOWCASE, ...TO_CHANGE] });
   } catch (error) {
     await takeDown();

@@ -118,7 +118,7 @@ test("an agent that may no longer open libvirt's socket makes its VMs cannot tel
   try {
     await startAgent(isRoot ? ["setpriv", `--bounding-set=${barred}`, `--inh-caps=${barred}`] : []);
     await expectCannotTell(page);
-    await expect(page.getByText(/Permission denied/).first()).toBeVisible();
+    await expect(page.getByText(/Permission denied/).first()).toBeVisible({ timeout: TOLD_WITHIN_MS });
   } finally {
     if (!isRoot) chmodSync(folder, mode);
   }

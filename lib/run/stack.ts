@@ -105,6 +105,8 @@ export async function startStack(options: {
   port?: number;
   policy?: Record<string, unknown>;
   databaseUrl?: string;
+  /** More of the web process's environment. */
+  env?: Record<string, string>;
   log?: (line: string) => void;
 }): Promise<Stack> {
   const { dir, log } = options;
@@ -164,6 +166,7 @@ export async function startStack(options: {
         DRIFTLINE_DATA_DIR: join(dir, "data"),
         DRIFTLINE_CONFIG: configFile,
         DATABASE_URL: options.databaseUrl ?? "",
+        ...options.env,
       },
       log,
     );
