@@ -6,6 +6,7 @@ import type { JsonifiedClient } from "@orpc/openapi-client";
 import { OpenAPILink } from "@orpc/openapi-client/fetch";
 import { engineContract } from "#contract/engine.ts";
 import type { JobView, PlanView } from "#contract/engine-plans.ts";
+import type { Problem } from "#contract/problem.ts";
 
 export type EngineClient = JsonifiedClient<ContractRouterClient<typeof engineContract>>;
 
@@ -34,9 +35,19 @@ export async function waitFor<T>(
   }
 }
 
+/** The engine would not run a plan; `problem` is its answer. */
+export class PlanRefused extends Error {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super(`the plan was refused: ${JSON.stringify(problem)}`);
+    this.problem = problem;
+  }
+}
+
 /**
  * Applies a plan the way a person does who read it: every loss accepted, the VM's name typed where it is asked for.
- * Answers the finished job. Throws with the engine's own words when it refuses, and when the job takes too long.
+ * Answers the finished job. @throws PlanRefused, and an Error when the job takes too long
  */
 export async function applyPlan(
   engine: { url: string; apiKey: string },
@@ -56,8 +67,8 @@ export async function applyPlan(
     },
     body: JSON.stringify(body),
   });
+  if (!answer.ok) throw new PlanRefused((await answer.json()) as Problem);
   const started = (await answer.json()) as { id: string };
-  if (!answer.ok) throw new Error(`the plan was refused: ${JSON.stringify(started)}`);
   const api = connectEngine(engine.url, engine.apiKey);
   return await waitFor<JobView>("the job should end", options.deadlineMs ?? 60_000, async () => {
     const job = (await api.jobs.get({ jobId: started.id })) as JobView;

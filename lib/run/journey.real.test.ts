@@ -14,7 +14,7 @@ import { changeImageBitmap } from "#lab/images.ts";
 import { type Lab, openLab } from "#lab/lab.ts";
 import { run } from "#lab/tools.ts";
 import type { LabVm } from "#lab/vm.ts";
-import { applyPlan, connectEngine, type EngineClient, waitFor } from "./api.ts";
+import { applyPlan, connectEngine, type EngineClient, PlanRefused, waitFor } from "./api.ts";
 import { ensureBuild } from "./build.ts";
 import { type Stack, stackHosts, startStack } from "./stack.ts";
 
@@ -46,9 +46,19 @@ afterAll(async () => {
   if (dir) rmSync(dir, { recursive: true, force: true });
 }, 120_000);
 
+/** A VM that was changed a moment ago may be in motion still: a plan that is refused for that is made again, as a person would. */
+async function applyFresh(request: PlanRequestInput): Promise<JobView> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await applyPlan(stack, await api.plans.create({ vmId: vm.id, ...request }));
+    } catch (error) {
+      if (tries === 3 || !(error instanceof PlanRefused) || error.problem.code !== "plan_out_of_date") throw error;
+    }
+  }
+}
+
 async function act(request: PlanRequestInput): Promise<JobView> {
-  const plan = await api.plans.create({ vmId: vm.id, ...request });
-  const job = await applyPlan(stack, plan);
+  const job = await applyFresh(request);
   expect({ state: job.state, error: job.error, left: job.proof?.left }).toEqual({
     state: "succeeded",
     error: null,
