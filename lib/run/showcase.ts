@@ -51,6 +51,8 @@ export async function prepareShowcase(
     if (!host) throw new Error(`the showcase needs ${entry.host + 1} hosts`);
     const { vm, record } = await prepareScenario(lab, scenario, { name: entry.name, host: host.name });
     await registerRecord(api, vm.id, record);
+    // Seen while it runs and is whole: a rewind is proven by counts that were seen before it.
+    await api.vms.observe({ vmId: vm.id });
     await applyScenario(lab, scenario, vm);
     await api.vms.observe({ vmId: vm.id });
     options.say?.(`${entry.name.padEnd(14)} ${scenario.title}`);
