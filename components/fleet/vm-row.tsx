@@ -12,7 +12,7 @@ import type { VmRow } from "#contract/engine.ts";
 
 /** Columns of a wide list; below that width a row becomes a small card. */
 export const ROW_GRID =
-  "flex flex-wrap items-center gap-x-3 gap-y-1.5 py-2.5 xl:grid xl:grid-cols-[1.75rem_minmax(9rem,1.3fr)_minmax(6rem,0.8fr)_5.5rem_7rem_7.5rem_10rem_minmax(14rem,2.4fr)_3rem_2.75rem_minmax(8.5rem,0.9fr)] xl:gap-y-0 xl:py-0";
+  "flex flex-wrap items-center gap-x-3 gap-y-1.5 py-2.5 xl:grid xl:grid-cols-[1.75rem_minmax(8rem,1.3fr)_minmax(5rem,0.8fr)_5rem_6.5rem_7rem_9.5rem_minmax(10rem,2.4fr)_3rem_2.75rem_minmax(6.5rem,0.9fr)] xl:gap-y-0 xl:py-0";
 const CHIPS = 2;
 
 const LAST_BACKUP = { full: "Full", incremental: "Incremental", mixed: "Mixed" } as const;
