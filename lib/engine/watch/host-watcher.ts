@@ -11,7 +11,8 @@ const DEBOUNCE_MS = 200;
 /** Looks again while a domain is still changing, further and further apart. */
 const FOLLOW_UP_MS = [1_500, 5_000, 15_000];
 const FIRST_RETRY_MS = 500;
-const LONGEST_RETRY_MS = 30_000;
+/** Who has brought a host back waits no longer than this for its VMs to be read again. */
+const LONGEST_RETRY_MS = 10_000;
 /** Agents send a heartbeat well within this; silence is a dead connection. */
 const SILENCE_MS = 60_000;
 
@@ -119,8 +120,9 @@ export function watchHost(engine: Engine, host: EngineHost, consider: (vmId: str
         if (isAgentFailure(error)) await noteHostFailure(engine, host, error).catch(() => {});
         else log.error({ host: host.name, err: error }, "watching a host failed on our side");
       }
-      if (Date.now() - began > LONGEST_RETRY_MS) retry = FIRST_RETRY_MS;
-      await delay(retry * (0.5 + Math.random()), undefined, { signal: stopping.signal }).catch(() => {});
+      // An agent that served for longer than we would wait for it is not one that fails at every attempt.
+      if (Date.now() - began > retry) retry = FIRST_RETRY_MS;
+      await delay(retry * (0.5 + Math.random() / 2), undefined, { signal: stopping.signal }).catch(() => {});
       retry = Math.min(retry * 2, LONGEST_RETRY_MS);
     }
   };
