@@ -1,7 +1,7 @@
 /** Removes the files of a backup that did not finish: named ones, regular ones, inside a repository, not in use. */
 import type { DiscardFilesInput, DiscardFilesResult } from "#contract/agent-operations.ts";
+import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
-import { invalidInput } from "../http/problems.ts";
 import { removeFile } from "./files.ts";
 import { checkRemovable, type SafePath } from "./paths.ts";
 

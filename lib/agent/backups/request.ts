@@ -3,9 +3,9 @@ import { open } from "node:fs/promises";
 import { isHealthy, viewBitmaps } from "#chain/bitmaps.ts";
 import type { DiskObservation, Observation } from "#chain/model.ts";
 import type { BeginBackupInput, HostError } from "#contract/agent-operations.ts";
+import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { hostError } from "../host-error.ts";
-import { invalidInput } from "../http/problems.ts";
 import { TEMPORARY_CHECKPOINT } from "../operations/host-steps.ts";
 import { checkFile, checkNewFile, type SafePath } from "./paths.ts";
 

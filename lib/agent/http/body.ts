@@ -1,8 +1,8 @@
 /** Reads a request's JSON body with bounds, before anything else looks at it. */
 import type { IncomingMessage } from "node:http";
 import { LIMITS } from "#chain/limits.ts";
+import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
-import { invalidInput } from "./problems.ts";
 
 const tooLarge = (): ProblemError =>
   new ProblemError("too_large", `A request's body has at most ${LIMITS.bodyBytes} bytes.`);
@@ -44,7 +44,7 @@ export async function readJsonBody(request: IncomingMessage): Promise<Record<str
     throw new ProblemError("malformed", `The body is not JSON: ${thrown instanceof Error ? thrown.message : ""}`);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw invalidInput([{ field: "(body)", reason: "must be an object" }]);
+    throw invalidInput([{ field: "body", reason: "must be an object" }]);
   }
   return value as Record<string, unknown>;
 }

@@ -2,13 +2,13 @@
 import { implement } from "@orpc/server";
 import { LIMITS } from "#chain/limits.ts";
 import { agentContract, type HostEvent, type ObserveItem, observeItemSchema } from "#contract/agent.ts";
+import { formatPath } from "#contract/offences.ts";
 import type { AgentConfig } from "../config.ts";
 import type { DomainItem, HostDriver } from "../driver.ts";
 import { observeError } from "../failure.ts";
 import { DomainLocks } from "../operations/domain-locks.ts";
 import { validateCheckpoints } from "../operations/validate.ts";
 import type { Pairing } from "../pairing/pairing.ts";
-import { formatPath } from "./problems.ts";
 
 export type AgentContext = {
   traceId: string;
@@ -33,7 +33,7 @@ export function checkItem(item: DomainItem): ObserveItem {
   if (result.success) return result.data;
   const vmId = item.type === "observation" ? item.observation.vmId : item.vmId;
   const issue = result.error.issues[0];
-  const words = issue === undefined ? null : `${formatPath(issue.path)}: ${issue.message}`;
+  const words = issue === undefined ? null : `${formatPath(issue.path) || "the answer"}: ${issue.message}`;
   const error = observeError("internal", "What the host said of this domain does not fit the API.", words);
   return { type: "failed", vmId, at: isoNow(), error };
 }

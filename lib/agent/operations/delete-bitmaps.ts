@@ -1,7 +1,7 @@
 /** Deletes bitmaps that no checkpoint of libvirt needs to own: through libvirt while the domain runs, else in the images. */
 import type { DeleteBitmapsInput, DeleteBitmapsResult, HostError } from "#contract/agent-operations.ts";
+import { invalidInput } from "#contract/offences.ts";
 import { hostError } from "../host-error.ts";
-import { invalidInput } from "../http/problems.ts";
 import { findHeld } from "./held-bitmaps.ts";
 import { type Change, type HostSteps, TEMPORARY_CHECKPOINT } from "./host-steps.ts";
 import { BATCH, PinnedWork } from "./pinned-work.ts";

@@ -1,8 +1,8 @@
 /** Deletes checkpoints with their bitmaps, one by one from leaf to root, having looked every bitmap up first. */
 import type { HostCheckpoint } from "#chain/model.ts";
 import type { DeleteCheckpointsInput, DeleteCheckpointsResult, HostError } from "#contract/agent-operations.ts";
+import { invalidInput } from "#contract/offences.ts";
 import { hostError } from "../host-error.ts";
-import { invalidInput } from "../http/problems.ts";
 import { findHeld, type Held } from "./held-bitmaps.ts";
 import type { Change, HostSteps, ImageBitmap } from "./host-steps.ts";
 import { BATCH, PinnedWork } from "./pinned-work.ts";

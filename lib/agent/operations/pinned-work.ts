@@ -1,10 +1,10 @@
 /** One changing call on one run of one domain: what was read of it last, and changes that are only made on that run. */
 import type { HostCheckpoint, Observation } from "#chain/model.ts";
 import type { HostError } from "#contract/agent-operations.ts";
+import { problemOfRead } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { HostFailure } from "../failure.ts";
 import { toHostError } from "../host-error.ts";
-import { problemOfObserveError } from "../http/problems.ts";
 import type { Change, HostSteps, ImageBitmap, Pin } from "./host-steps.ts";
 
 /** So many changes a call of the host: each takes about 20 ms, and between two calls the run is looked at again. */
@@ -44,7 +44,7 @@ export class PinnedWork {
       throw new ProblemError("cannot_tell", "libvirt did not say whether the domain runs.", { subject: vmId });
     }
     const { job } = observation;
-    if (!job.ok) throw problemOfObserveError(job.error, vmId);
+    if (!job.ok) throw problemOfRead(job.error, vmId);
     if (job.value.operation !== "none") {
       const detail = `A ${job.value.operation} job is on this domain, since ${Math.round(job.value.elapsedMs / 1000)} s.`;
       throw new ProblemError("vm_busy", detail, { subject: vmId });
@@ -117,6 +117,6 @@ function otherRun(vmId: string, meant: string | null, found: string | null): Pro
 
 function assertListed(observation: Observation): Observation {
   const { checkpoints, vmId } = observation;
-  if (!checkpoints.ok) throw problemOfObserveError(checkpoints.error, vmId);
+  if (!checkpoints.ok) throw problemOfRead(checkpoints.error, vmId);
   return observation;
 }

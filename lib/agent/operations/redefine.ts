@@ -1,9 +1,9 @@
 /** Bulk redefine: makes libvirt's list equal to the wanted one, parents first, having looked at every bitmap first. */
 import { LIMITS } from "#chain/limits.ts";
 import type { HostError, RedefineInput, RedefineResult } from "#contract/agent-operations.ts";
+import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { hostError } from "../host-error.ts";
-import { invalidInput } from "../http/problems.ts";
 import { findReasons, needsValidation, type Reason, takeInventory } from "./bitmap-health.ts";
 import { findOffences, findUnknownDisks } from "./definitions.ts";
 import type { Change, Define, HostSteps } from "./host-steps.ts";

@@ -2,9 +2,9 @@
 import type { Observation } from "#chain/model.ts";
 import { type ValidateResult, validateSet } from "#chain/validate.ts";
 import type { RecordedCheckpointInput } from "#contract/agent.ts";
+import { invalidInput, problemOfRead } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import type { HostDriver } from "../driver.ts";
-import { invalidInput, problemOfObserveError } from "../http/problems.ts";
 
 /** Offences that a schema cannot see: a name or a disk that comes twice. Order, gaps and cycles become findings. */
 function findDuplicates(checkpoints: RecordedCheckpointInput[]): { field: string; reason: string }[] {
@@ -28,7 +28,7 @@ function findDuplicates(checkpoints: RecordedCheckpointInput[]): { field: string
 async function observeNow(driver: HostDriver, vmId: string): Promise<Observation> {
   for await (const item of await driver.observe({ vmIds: [vmId] })) {
     if (item.type === "observation") return item.observation;
-    if (item.type === "failed") throw problemOfObserveError(item.error, vmId);
+    if (item.type === "failed") throw problemOfRead(item.error, vmId);
   }
   throw new ProblemError("not_found", "This host has no such domain.", { subject: vmId });
 }

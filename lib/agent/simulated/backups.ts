@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { Observation } from "#chain/model.ts";
 import type { BeginBackupInput, CurrentBackup, VerifyBackupInput, VerifyItem } from "#contract/agent-operations.ts";
+import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { discardFiles } from "../backups/discard.ts";
 import { MadeFiles, readAllocated } from "../backups/files.ts";
@@ -17,7 +18,6 @@ import { streamOf } from "../backups/verify/stream.ts";
 import type { Compared, DiskItem } from "../backups/verify/verify.ts";
 import type { BackupOperations } from "../driver.ts";
 import { hostError, toHostError } from "../host-error.ts";
-import { invalidInput } from "../http/problems.ts";
 import { makeBitmap } from "./controller.ts";
 import { domainsOf, readState, type SimBackup, type SimDisk, type SimDomain, writeState } from "./state.ts";
 

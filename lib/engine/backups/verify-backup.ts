@@ -1,9 +1,9 @@
 import type { VerifyItem } from "#contract/agent-operations.ts";
+import { problemOfRead } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { getVm, insertVerification, inTransaction, writeAudit } from "#db/index.ts";
 import { actorName } from "../actor.ts";
 import { isAgentFailure, toObserveError } from "../agents/failure.ts";
-import { ofRead } from "../problems.ts";
 import type { Context } from "../state.ts";
 import { getBackup } from "./backups.ts";
 import { judgeDisk, summarise, type VerifiedDisk } from "./judge-verification.ts";
@@ -46,7 +46,7 @@ export async function verifyBackup(
       }
       if (!isComplete) throw new ProblemError("unavailable", "The agent's answer ended before it was complete.");
     } catch (error) {
-      if (isAgentFailure(error)) throw ofRead(toObserveError(error, host.name), backupId);
+      if (isAgentFailure(error)) throw problemOfRead(toObserveError(error, host.name), backupId);
       throw error;
     }
     const verdicts = disks.map(({ target }) => {

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import type { Host } from "#contract/engine.ts";
+import { problemOfRead } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { getHost as findHost, listHosts as findHosts, type HostRow, writeAudit } from "#db/index.ts";
 import { actorName } from "../actor.ts";
 import { isAgentFailure } from "../agents/failure.ts";
 import { cursorText, decodeCursor, encodeCursor } from "../cursor.ts";
 import { contactHost, noteHostFailure, readHost } from "../observe/read.ts";
-import { ofRead } from "../problems.ts";
 import { scopeOf } from "../scope.ts";
 import type { Context } from "../state.ts";
 
@@ -56,6 +56,6 @@ export async function observeHost(context: Context, { hostId }: { hostId: string
     if (!isAgentFailure(error)) throw error;
     const reason = await noteHostFailure(engine, host, error);
     await audit("failed", reason.message);
-    throw ofRead(reason, hostId);
+    throw problemOfRead(reason, hostId);
   }
 }

@@ -2,12 +2,13 @@
 import { randomUUID } from "node:crypto";
 import { OpenAPIHandler } from "@orpc/openapi/fetch";
 import { LIMITS } from "#chain/limits.ts";
+import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { actorName } from "../actor.ts";
 import { assertSameSite, authenticate } from "../auth/authenticate.ts";
 import { auditRefusal, guard } from "../guard.ts";
 import { log } from "../log.ts";
-import { invalidInput, toProblem } from "../problems.ts";
+import { toProblem } from "../problems.ts";
 import { router } from "../router.ts";
 import type { Context, Engine } from "../state.ts";
 import { withTrace } from "../trace.ts";

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { ApiKeyView, Role } from "#contract/engine.ts";
+import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import {
   type ApiKeyRow,
@@ -14,7 +15,6 @@ import {
 import { actorName, toRole } from "../actor.ts";
 import { sha256 } from "../auth/authenticate.ts";
 import { cursorText, decodeCursor, encodeCursor } from "../cursor.ts";
-import { invalidInput } from "../problems.ts";
 import type { Context } from "../state.ts";
 import { changePeople } from "./write.ts";
 

@@ -1,8 +1,8 @@
 import { hashPassword, verifyPassword } from "better-auth/crypto";
+import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { endSessions, findCredential, savePassword } from "#db/index.ts";
 import { noteSuccess, takeAttempt } from "../auth/attempts.ts";
-import { invalidInput } from "../problems.ts";
 import type { Context } from "../state.ts";
 import { requirePerson } from "./sessions.ts";
 import { viewOf } from "./users.ts";

@@ -1,6 +1,6 @@
+import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { findJobByKey, findLiveJob, type PlanChange, type Reader, type StoredPlan } from "#db/index.ts";
-import { invalidInput } from "../problems.ts";
 
 export type ApplyInput = {
   /** `null`: what was typed counted for the whole group, and this part needs none of its own. */

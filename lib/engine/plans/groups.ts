@@ -1,10 +1,11 @@
 /** One plan over several VMs: a part for each, computed, refused and run on its own. */
 import type { PlanRefusal } from "#chain/plan/model.ts";
 import type { PlanGroup, PlanRequestInput } from "#contract/engine-plans.ts";
+import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { getPlanGroup, insertPlanGroup, setGroupRefusals, writeAudit } from "#db/index.ts";
 import { actorName, assertRole, hasRole } from "../actor.ts";
-import { invalidInput, toProblem } from "../problems.ts";
+import { toProblem } from "../problems.ts";
 import type { Context } from "../state.ts";
 import { requireKey } from "./apply-rules.ts";
 import { PLAN_LIFE_MS } from "./compute.ts";

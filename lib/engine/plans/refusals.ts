@@ -1,6 +1,6 @@
 import type { PlanRefusal } from "#chain/plan/model.ts";
+import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
-import { invalidInput } from "../problems.ts";
 import { toRequestField } from "./view.ts";
 
 /**

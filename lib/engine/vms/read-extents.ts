@@ -1,7 +1,7 @@
 import type { Extents } from "#contract/common.ts";
+import { problemOfRead } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { AgentRefusal, isAgentFailure, toObserveError } from "../agents/failure.ts";
-import { ofRead } from "../problems.ts";
 import type { Context } from "../state.ts";
 import { requireHost } from "./lookup.ts";
 
@@ -20,6 +20,6 @@ export async function readExtents(
   } catch (error) {
     if (error instanceof AgentRefusal && error.problem) throw error;
     if (!isAgentFailure(error)) throw error;
-    throw ofRead(toObserveError(error, host.name), input.vmId);
+    throw problemOfRead(toObserveError(error, host.name), input.vmId);
   }
 }

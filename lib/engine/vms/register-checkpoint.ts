@@ -1,11 +1,11 @@
 import type { z } from "zod";
 import type { RecordCheckpoint } from "#chain/model.ts";
 import type { registerCheckpointInput } from "#contract/engine.ts";
+import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { getCheckpoint, insertCheckpoint, inTransaction, listDisks, lockVm, type Tx, writeAudit } from "#db/index.ts";
 import { actorName } from "../actor.ts";
 import { recompute } from "../observe/recompute.ts";
-import { invalidInput } from "../problems.ts";
 import type { Context } from "../state.ts";
 import { toRecordCheckpoint } from "./get-chain.ts";
 import { noSuchVm } from "./lookup.ts";
