@@ -6,13 +6,11 @@ import { AgentCutOff, isAgentFailure } from "../agents/failure.ts";
 import { log } from "../log.ts";
 import { contactHost, noteHostFailure, readHost } from "../observe/read.ts";
 import type { Engine, EngineHost } from "../state.ts";
+import { Backoff } from "./backoff.ts";
 
 const DEBOUNCE_MS = 200;
 /** Looks again while a domain is still changing, further and further apart. */
 const FOLLOW_UP_MS = [1_500, 5_000, 15_000];
-const FIRST_RETRY_MS = 500;
-/** Who has brought a host back waits no longer than this for its VMs to be read again. */
-const LONGEST_RETRY_MS = 10_000;
 /** Agents send a heartbeat well within this; silence is a dead connection. */
 const SILENCE_MS = 60_000;
 
@@ -109,7 +107,7 @@ export function watchHost(engine: Engine, host: EngineHost, consider: (vmId: str
   };
 
   const run = async () => {
-    let retry = FIRST_RETRY_MS;
+    const backoff = new Backoff();
     while (!stopping.signal.aborted) {
       const began = Date.now();
       try {
@@ -120,10 +118,8 @@ export function watchHost(engine: Engine, host: EngineHost, consider: (vmId: str
         if (isAgentFailure(error)) await noteHostFailure(engine, host, error).catch(() => {});
         else log.error({ host: host.name, err: error }, "watching a host failed on our side");
       }
-      // An agent that served for longer than we would wait for it is not one that fails at every attempt.
-      if (Date.now() - began > retry) retry = FIRST_RETRY_MS;
-      await delay(retry * (0.5 + Math.random() / 2), undefined, { signal: stopping.signal }).catch(() => {});
-      retry = Math.min(retry * 2, LONGEST_RETRY_MS);
+      const wait = backoff.after(Date.now() - began);
+      await delay(wait, undefined, { signal: stopping.signal }).catch(() => {});
     }
   };
   const running = run();
