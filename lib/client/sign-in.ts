@@ -15,7 +15,7 @@ async function post(path: string, body: object): Promise<string | null> {
   }
   if (response.ok) return null;
   const answer = (await response.json().catch(() => null)) as Answer;
-  if (response.status === 429) return "Too many attempts. Wait a minute, then try again.";
+  if (response.status === 429) return answer?.detail ?? "Too many attempts. Wait a minute, then try again.";
   return answer?.detail ?? answer?.message ?? `The server refused with status ${response.status}.`;
 }
 

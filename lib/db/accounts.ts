@@ -211,22 +211,42 @@ export async function touchSession(db: Reader, sessionId: string): Promise<void>
     .where(and(eq(authSessions.id, sessionId), lt(authSessions.updatedAt, new Date(Date.now() - 60_000))));
 }
 
-/** Counts an attempt within a window that begins with the first one. Returns how many there were in it. */
+/**
+ * Counts an attempt within a window that begins with the first one. Returns how many there were in it. The row holds the
+ * window's end: better-auth, whose table this is, deletes rows whose time is past, and must not forget one that still counts.
+ */
 export async function countAttempt(db: Reader, key: string, windowMs: number): Promise<number> {
   const now = Date.now();
-  const isOver = sql`${authRateLimits.lastRequest} <= ${now - windowMs}`;
+  const isOver = sql`${authRateLimits.lastRequest} <= ${now}`;
   const [row] = await db
     .insert(authRateLimits)
-    .values({ id: randomUUID(), key, count: 1, lastRequest: now })
+    .values({ id: randomUUID(), key, count: 1, lastRequest: now + windowMs })
     .onConflictDoUpdate({
       target: authRateLimits.key,
       set: {
         count: sql`case when ${isOver} then 1 else least(${authRateLimits.count} + 1, 1000000) end`,
-        lastRequest: sql`case when ${isOver} then ${now}::bigint else ${authRateLimits.lastRequest} end`,
+        lastRequest: sql`case when ${isOver} then ${now + windowMs}::bigint else ${authRateLimits.lastRequest} end`,
       },
     })
     .returning({ count: authRateLimits.count });
   return row?.count ?? 1;
+}
+
+/** How many attempts there are in a window that has not ended. */
+export async function readAttempts(db: Reader, key: string): Promise<number> {
+  const [row] = await db
+    .select({ count: authRateLimits.count })
+    .from(authRateLimits)
+    .where(and(eq(authRateLimits.key, key), gt(authRateLimits.lastRequest, Date.now())));
+  return row?.count ?? 0;
+}
+
+/** One attempt was none. */
+export async function forgiveAttempt(db: Reader, key: string): Promise<void> {
+  await db
+    .update(authRateLimits)
+    .set({ count: sql`greatest(${authRateLimits.count} - 1, 0)` })
+    .where(eq(authRateLimits.key, key));
 }
 
 export async function forgetAttempts(db: Reader, key: string): Promise<void> {

@@ -109,6 +109,19 @@ export async function lockPairedHost(tx: Tx, hostId: string): Promise<boolean> {
   return rows.length > 0;
 }
 
+/**
+ * Whether a host is watched, and keeps it so until the transaction ends: who retires it waits, and then sees the job that
+ * this transaction made. Reads that note what the host says go on meanwhile.
+ */
+export async function holdHost(tx: Tx, hostId: string): Promise<boolean> {
+  const rows = await tx
+    .select({ configured: hosts.configured })
+    .from(hosts)
+    .where(eq(hosts.id, hostId))
+    .for("key share");
+  return rows[0]?.configured ?? false;
+}
+
 /** The host stays in the history and is no longer watched; what opened its door is gone. */
 export async function retirePairedHost(tx: Tx, hostId: string): Promise<void> {
   await tx.delete(hostCredentials).where(eq(hostCredentials.hostId, hostId));

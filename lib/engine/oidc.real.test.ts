@@ -134,7 +134,7 @@ test("a person of a group comes in with the group's role, and the audit says how
   ]);
   expect(rows).toEqual([
     { actor: person.email, action: "auth.provider", role: "operator", outcome: "done" },
-    { actor: `user:${user?.id}`, action: "auth.sign-in", role: null, outcome: "done" },
+    { actor: person.email, action: "auth.sign-in", role: "operator", outcome: "done" },
   ]);
   const [session] = await query("select ip_address, user_agent from auth_sessions where user_id = $1", [user?.id]);
   expect(session).toMatchObject({ ip_address: expect.stringMatching(/^10\./), user_agent: "Browser/1" });

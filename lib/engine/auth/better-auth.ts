@@ -1,7 +1,9 @@
 /** People: e-mail and password, sessions in our database. */
 import { randomUUID } from "node:crypto";
 import { betterAuth } from "better-auth";
-import { authStorage, type Db, findUser, sharedSecret, writeAudit } from "#db/index.ts";
+import { authStorage, type Db, findUser, sharedSecret, type Tx, writeAudit } from "#db/index.ts";
+import { traceIdNow } from "../trace.ts";
+import { DEVICE_SECRET } from "./device.ts";
 import { sessionOpener } from "./open-session.ts";
 
 /** Marks cookies as Secure where the person came over TLS, which only the proxy in front of us knows. */
@@ -26,13 +28,27 @@ export function siteOf(headers: Headers): string | null {
   return `${headers.get("x-forwarded-proto") ?? "http"}://${host}`;
 }
 
+async function auditSignIn(tx: Tx, userId: string): Promise<void> {
+  const user = await findUser(tx, userId);
+  await writeAudit(tx, {
+    actor: user?.email ?? `user:${userId}`,
+    role: user?.role ?? null,
+    action: "auth.sign-in",
+    subject: userId,
+    outcome: "done",
+    detail: null,
+    traceId: traceIdNow(),
+  });
+}
+
 export async function createAuth(db: Db) {
   const secret = await sharedSecret(db.orm, "better-auth");
+  await sharedSecret(db.orm, DEVICE_SECRET);
   return betterAuth({
     appName: "Driftline",
     secret,
     basePath: "/api/auth",
-    database: authStorage(db),
+    database: authStorage(db, auditSignIn),
     plugins: [sessionOpener()],
     telemetry: { enabled: false },
     logger: { level: "error" },
@@ -44,7 +60,7 @@ export async function createAuth(db: Db) {
     emailAndPassword: { enabled: true, disableSignUp: true, minPasswordLength: 8, maxPasswordLength: 128 },
     user: { additionalFields: { role: { type: "string", required: false, defaultValue: "viewer", input: false } } },
     session: { expiresIn: SESSION_SECONDS, updateAge: 3_600 },
-    // Sign-in, by address; by account: attempts.ts.
+    // By address; by account: attempts.ts.
     rateLimit: {
       enabled: true,
       storage: "database",
@@ -66,17 +82,6 @@ export async function createAuth(db: Db) {
         create: {
           // Whatever way somebody came: a disabled person gets no session.
           before: async (session) => ((await findUser(db.orm, session.userId)) ? undefined : false),
-          after: async (session) => {
-            await writeAudit(db.orm, {
-              actor: `user:${session.userId}`,
-              role: null,
-              action: "auth.sign-in",
-              subject: session.userId,
-              outcome: "done",
-              detail: null,
-              traceId: null,
-            });
-          },
         },
       },
     },

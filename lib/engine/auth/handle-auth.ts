@@ -5,12 +5,16 @@ import { auditRefusal } from "../guard.ts";
 import { parseBody, problemResponse, readBody } from "../http/handle.ts";
 import { toProblem } from "../problems.ts";
 import type { Engine } from "../state.ts";
-import { noteSuccess, takeAttempt, takeStart } from "./attempts.ts";
+import { withTrace } from "../trace.ts";
+import { takeAttempt, takeStart } from "./attempts.ts";
 import { assertSameSite } from "./authenticate.ts";
 import { PEER_HEADER, secureCookies } from "./better-auth.ts";
+import { deviceCookie, readDevice } from "./device.ts";
 import { finishOidc, startOidc } from "./oidc.ts";
+import { signOut } from "./sign-out.ts";
 
-const CALLS: Readonly<Record<string, "GET" | "POST">> = {
+/** Everything here that is not a read; the sessions that it opens and ends are audited. */
+export const CALLS: Readonly<Record<string, "GET" | "POST">> = {
   "/sign-in/email": "POST",
   "/sign-out": "POST",
   "/oidc/start": "POST",
@@ -36,7 +40,7 @@ export async function handleAuth(engine: Engine, request: Request, traceId: stri
     if (!method) throw new ProblemError("not_found", "There is no such address.");
     if (request.method !== method) throw new ProblemError("method_not_allowed", `This address takes ${method}.`);
     assertSameSite(request.method, request.headers);
-    const response = await answer(engine, path, request, traceId);
+    const response = await withTrace(traceId, () => answer(engine, path, request, traceId));
     if ([401, 403, 429].includes(response.status)) {
       const code = response.status === 429 ? "rate_limited" : "unauthenticated";
       await refuse(engine, path, `status ${response.status}`, code, traceId);
@@ -65,7 +69,7 @@ async function answer(engine: Engine, path: string, request: Request, traceId: s
     }
     return response;
   }
-  return engine.auth.handler(request);
+  return signOut(engine, request, traceId);
 }
 
 const refuse = (engine: Engine, path: string, detail: string, code: string, traceId: string) =>
@@ -79,15 +83,20 @@ const refuse = (engine: Engine, path: string, detail: string, code: string, trac
     traceId,
   });
 
-/** Counted per account before the password is looked at, and again from the start after a right one. */
+/** Counted before the password is looked at; a right one is no attempt, and makes this browser a known one. */
 async function signIn(engine: Engine, request: Request): Promise<Response> {
   const body = parseBody(await readBody(request), request.headers.get("content-type"));
   const { email, password } = credentials.parse(body);
-  await takeAttempt(engine.db, email);
+  const device = await readDevice(engine.db, request.headers, email);
+  const peer = request.headers.get(PEER_HEADER);
+  const attempt = await takeAttempt(engine.db, { account: email, peer, device });
   const headers = new Headers(request.headers);
   headers.delete("content-length");
   const inner = new Request(request.url, { method: "POST", headers, body: JSON.stringify({ email, password }) });
   const response = await engine.auth.handler(inner);
-  if (response.ok) await noteSuccess(engine.db, email);
-  return response;
+  if (!response.ok) return response;
+  await attempt.succeeded();
+  const answer = new Headers(response.headers);
+  answer.append("set-cookie", await deviceCookie(engine.db, email));
+  return new Response(response.body, { status: response.status, headers: answer });
 }

@@ -8,6 +8,7 @@ import { listSteps } from "#chain/plan/steps.ts";
 import {
   findLiveJob,
   getVm,
+  holdHost,
   insertJob,
   insertPlan,
   inTransaction,
@@ -73,7 +74,7 @@ async function cleanVm(engine: Engine, vmId: string, signal: AbortSignal): Promi
     await lockVm(tx, { id: vmId });
     if (await findLiveJob(tx, vmId)) return;
     const plan = await planCleanUp(tx, vmId, askedAt);
-    if (!plan) return;
+    if (!plan || !(await holdHost(tx, plan.basis.hostId))) return;
     const now = new Date();
     const expiresAt = new Date(now.getTime() + PLAN_LIFE_MS);
     const planId = await insertPlan(tx, {

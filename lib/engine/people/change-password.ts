@@ -2,7 +2,7 @@ import { hashPassword, verifyPassword } from "better-auth/crypto";
 import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { endSessions, findCredential, savePassword } from "#db/index.ts";
-import { noteSuccess, takeAttempt } from "../auth/attempts.ts";
+import { takeAttemptInSession } from "../auth/attempts.ts";
 import type { Context } from "../state.ts";
 import { requirePerson } from "./sessions.ts";
 import { viewOf } from "./users.ts";
@@ -17,12 +17,11 @@ export async function changePassword(context: Context, { current, next }: { curr
     throw new ProblemError("conflict", "This password stands in the configuration; change it there.");
   if (!user.signsInBy.includes("password"))
     throw new ProblemError("conflict", "You sign in through the identity provider and have no password here.");
-  // A stolen session must not be a way to guess the password without end.
-  await takeAttempt(engine.db, user.email);
+  const attempt = await takeAttemptInSession(engine.db, sessionId);
   const known = await findCredential(engine.db.orm, user.email);
   if (!known?.hash || !(await verifyPassword({ hash: known.hash, password: current })))
     throw invalidInput([{ field: "current", reason: "is not your password" }]);
-  await noteSuccess(engine.db, user.email);
+  await attempt.succeeded();
   const hash = await hashPassword(next);
   return changePeople(context, "account.changePassword", async (tx) => {
     await savePassword(tx, userId, hash);

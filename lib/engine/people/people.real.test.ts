@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ApiKeyView, OneTimeLink, SessionView, UserView } from "#contract/engine.ts";
-import { MOST_ATTEMPTS, takeAttempt } from "../auth/attempts.ts";
 import { handleAuth } from "../auth/handle-auth.ts";
 import type { Engine } from "../state.ts";
 import { type Answer, call, openRig, type Rig, snapshot, until } from "../testing/rig.ts";
@@ -309,23 +308,6 @@ test("every change of people and keys has one audit row, and a refused one has n
   expect(
     await query("select 1 from audit_log where subject = $1 and action = 'users.setRole'", [user.id]),
   ).toHaveLength(1);
-});
-
-test("an account is slowed down whatever the address, and a right password starts the count anew", async () => {
-  const { email } = await newPerson("viewer");
-  const fail = async (times: number) => {
-    // What `signIn` does first; the slow hashing is left out.
-    for (let i = 0; i < times; i++) await takeAttempt(engine.db, email);
-  };
-  await fail(MOST_ATTEMPTS - 2);
-  expect((await signIn(email, "wrong")).status).toBe(401);
-  expect((await signIn(email, PASSWORD)).status).toBe(200);
-  await fail(MOST_ATTEMPTS - 1);
-  expect((await signIn(email, "wrong")).status).toBe(401);
-  expect((await signIn(email.toUpperCase(), "wrong")).status).toBe(429);
-  expect((await signIn(email, PASSWORD)).status).toBe(429);
-  const { email: other } = await newPerson("viewer");
-  expect((await signIn(other, PASSWORD)).status).toBe(200);
 });
 
 test("an open stream of events ends when its session does", async () => {

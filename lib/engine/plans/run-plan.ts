@@ -1,5 +1,6 @@
 import { ProblemError } from "#contract/problem.ts";
 import {
+  holdHost,
   insertJob,
   inTransaction,
   lockPlan,
@@ -54,6 +55,7 @@ export async function runPlan(context: Context, plan: StoredPlan, input: ApplyIn
     const judged = await judgeApply(tx, now, input);
     if (judged instanceof ProblemError) return refuse(tx, judged);
     if (judged) return judged;
+    if (!(await holdHost(tx, now.basis.hostId))) return refuse(tx, hostGone(now.vmId));
     const changes = await findBasisChanges(engine, tx, now, await readSituation(tx, now.vmId), repositories);
     if (changes.length > 0) {
       await markPlanOutOfDate(tx, now.id, changes);
@@ -79,6 +81,9 @@ export async function runPlan(context: Context, plan: StoredPlan, input: ApplyIn
     return { jobId };
   });
 }
+
+const hostGone = (vmId: string): ProblemError =>
+  new ProblemError("conflict", "The host was retired meanwhile: nothing begins there any more.", { subject: vmId });
 
 function audit(
   db: Reader,
