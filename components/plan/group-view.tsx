@@ -52,7 +52,9 @@ function GroupScreen({ group }: { group: PlanGroup }) {
         {
           groupId: group.id,
           confirm,
-          acknowledged: [...new Set(group.parts.flatMap((part) => part.plan?.losses.map(({ id }) => id) ?? []))],
+          acknowledged: group.parts.flatMap(({ vmId, plan }) =>
+            plan && ticked.has(vmId) ? [{ vmId, losses: plan.losses.map(({ id }) => id) }] : [],
+          ),
           ...(reason === "" ? {} : { reason }),
         },
         { context: { idempotencyKey } },

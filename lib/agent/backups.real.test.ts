@@ -9,6 +9,7 @@ import { currentBackupSchema } from "#contract/agent-operations.ts";
 import type { LabHost } from "#lab/host.ts";
 import { type Lab, openLab } from "#lab/lab.ts";
 import type { LabVm } from "#lab/vm.ts";
+import { TEMPORARY_CHECKPOINT } from "./operations/host-steps.ts";
 import { AgentProcess } from "./testing/agent-process.ts";
 import { BackupClient } from "./testing/backup-client.ts";
 import { addMonitor, slowDownNextBackup } from "./testing/slow-backup.ts";
@@ -124,6 +125,17 @@ describe("backups of a real host", () => {
     await mixed.stop();
     const [proof] = await backups.verdicts({ vdb: "mixed/2/vdb" }, { vmId: mixed.id });
     expect(proof).toMatchObject({ comparedWithDisk: "equal" });
+  });
+
+  it("takes away what a killed deletion left in libvirt's list, so that no new checkpoint hangs on it", async () => {
+    const swept = await host.defineVm({ name: "swept", disks: [{ target: "vda", sizeMiB: 8 }] });
+    await swept.start();
+    // The agent was there already when this came: it sweeps by itself only when it connects.
+    const createdAt = "2026-01-01T00:00:00.000Z";
+    await swept.redefine({ id: TEMPORARY_CHECKPOINT, createdAt, disks: [{ target: "vda", bitmap: "gone" }] });
+    await backups.make(swept.id, "one", [backups.full("vda", "swept/1/vda")]);
+    expect((await swept.checkpoints()).map(({ id, parentId }) => [id, parentId])).toEqual([["one", null]]);
+    await swept.stop();
   });
 
   describe("interrupted", () => {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import * as can from "./can.ts";
-import type { Finding } from "./model.ts";
 
 const ready: can.VmSituation = {
   role: "admin",
@@ -71,11 +70,12 @@ describe("can", () => {
     expect(codes(can.canVerifyBackup({ role: "viewer", isFinished: false }))).toEqual(["role", "backup-not-finished"]);
   });
 
-  test("a remedy that no finding asks for has nothing to do", () => {
-    expect(codes(can.canHeal(ready))).toContain("nothing-to-do");
+  test("a remedy is planned exactly where a finding offers it, and a job that runs is no obstacle to planning", () => {
     const broken: can.VmSituation = { ...ready, findings: [{ kind: "bitmap.missing", remedies: ["heal"] }] };
-    expect(codes(can.canHeal(broken))).not.toContain("nothing-to-do");
-    expect(codes(can.canRedefine(broken))).toContain("nothing-to-do");
+    expect(can.canPlanRemedy(broken, "heal")).toEqual({ ok: true });
+    expect(can.canPlanRemedy({ ...broken, jobRunning: true }, "heal")).toEqual({ ok: true });
+    expect(codes(can.canPlanRemedy(broken, "redefine"))).toEqual(["nothing-to-do"]);
+    expect(codes(can.canPlanRemedy({ ...ready, role: "viewer" }, "heal"))).toEqual(["role", "nothing-to-do"]);
   });
 
   test("several VMs at once are bounded, and none is not some", () => {
@@ -88,21 +88,6 @@ describe("can", () => {
   test("without a recorded checkpoint there is nothing to prune", () => {
     expect(can.canPrune(ready, 1)).toEqual({ ok: true });
     expect(codes(can.canPrune({ ...ready, role: "viewer" }, 0))).toEqual(["role", "nothing-to-do"]);
-  });
-
-  test("each remedy is there exactly where a finding offers it, and a stuck job can be ended", () => {
-    const offered = (kind: Finding["kind"], remedies: Finding["remedies"]) => ({
-      ...ready,
-      findings: [{ kind, remedies }],
-    });
-    for (const check of [can.canAdopt, can.canRemove, can.canRepairRecord]) {
-      expect(codes(check(ready))).toEqual(["nothing-to-do"]);
-    }
-    expect(can.canAdopt(offered("metadata.unknown", ["adopt", "remove"]))).toEqual({ ok: true });
-    expect(can.canRemove(offered("bitmap.unknown", ["remove-bitmap"]))).toEqual({ ok: true });
-    const stuck = { ...offered("backup.stuck", ["abort"]), jobRunning: true };
-    expect(can.canRepairRecord(stuck)).toEqual({ ok: true });
-    expect(codes(can.canRepairRecord({ ...stuck, role: "support" }))).toEqual(["role"]);
   });
 
   test("roles contain each other in order", () => {

@@ -84,34 +84,12 @@ export function canApplyPlan(vm: VmSituation, needed: ActorRole = "operator"): E
   return eligibility([...role(vm.role, needed), ...reachable(vm), ...observedOnce(vm), ...oneHost(vm), ...idle(vm)]);
 }
 
-/** Tell libvirt again what the record says. */
-export function canRedefine(vm: VmSituation): Eligibility {
-  return remedy(vm, "redefine", "No checkpoint needs to be redefined.");
-}
-
-/** Remove what is broken, the least of it. */
-export function canHeal(vm: VmSituation): Eligibility {
-  return remedy(vm, "heal", "Nothing that was read needs healing.");
-}
-
-/** Take checkpoints that another manager made into the record, as bases. */
-export function canAdopt(vm: VmSituation): Eligibility {
-  return remedy(vm, "adopt", "libvirt lists no checkpoint that is not ours.");
-}
-
-/** Delete what is unfinished or not ours, by name. */
-export function canRemove(vm: VmSituation): Eligibility {
-  const which = vm.findings.some((finding) => finding.remedies.includes("remove-bitmap")) ? "remove-bitmap" : "remove";
-  return remedy(vm, which, "Nothing is unfinished, and nothing is there that is not ours.");
-}
-
-/** Put the record itself right. A job that is stuck is no obstacle: ending it is a part of this. */
-export function canRepairRecord(vm: VmSituation): Eligibility {
-  const repairs: readonly Remedy[] = ["repair-record", "retire", "acknowledge", "abort", "close"];
-  const needed = vm.findings.some((finding) => finding.remedies.some((one) => repairs.includes(one)));
-  const applied = canApplyPlan({ ...vm, jobRunning: vm.jobRunning && !has(vm, "backup.stuck") });
-  const reasons = applied.ok ? [] : applied.reasons;
-  return eligibility(needed ? reasons : [...reasons, reason("nothing-to-do", "Nothing of the record needs repair.")]);
+/** Plan a remedy of every finding that offers it. */
+export function canPlanRemedy(vm: VmSituation, remedy: Remedy): Eligibility {
+  const prepared = canPreparePlan(vm);
+  const reasons = prepared.ok ? [] : prepared.reasons;
+  const isOffered = vm.findings.some((finding) => finding.remedies.includes(remedy));
+  return eligibility(isOffered ? reasons : [...reasons, reason("nothing-to-do", "No finding offers it.")]);
 }
 
 /** Plan which old checkpoints go. `recorded`: how many there are. */
@@ -196,13 +174,6 @@ export function canManageHosts(vm: Pick<VmSituation, "role">): Eligibility {
 export function wasObserved(observed: Observed | null): { observed: boolean; error: ObserveError | null } {
   if (!observed) return { observed: false, error: null };
   return "value" in observed ? { observed: true, error: null } : { observed: false, error: observed.failed };
-}
-
-function remedy(vm: VmSituation, which: Remedy, nothing: string): Eligibility {
-  const needed = vm.findings.some((finding) => finding.remedies.includes(which));
-  const applied = canApplyPlan(vm);
-  const reasons = applied.ok ? [] : applied.reasons;
-  return eligibility(needed ? reasons : [...reasons, reason("nothing-to-do", nothing)]);
 }
 
 function eligibility(reasons: Reason[]): Eligibility {

@@ -1,4 +1,5 @@
 import { infiniteQueryOptions, type Query, queryOptions } from "@tanstack/react-query";
+import { LIMITS } from "#chain/limits.ts";
 import type { JobRow, VmQuery } from "#contract/engine.ts";
 import type { EngineApi } from "./api.ts";
 import { isOver } from "./job-states.ts";
@@ -172,13 +173,21 @@ export function engineQueries(api: EngineApi) {
         queryFn: ({ signal }) => api.planGroups.get({ groupId }, { signal }),
         staleTime: 10_000,
       }),
-    /** The jobs that a plan over several VMs started; they are among the newest. */
+    /** All jobs that a plan over several VMs started. */
     groupJobs: (groupId: string) =>
       queryOptions({
         queryKey: ["group-jobs", groupId],
         queryFn: async ({ signal }) => {
-          const { items } = await api.jobs.list({ limit: 200 }, { signal });
-          return items.filter((job) => job.groupId === groupId);
+          const jobs: JobRow[] = [];
+          for (let cursor: string | null | undefined; cursor !== null; ) {
+            const page = await api.jobs.list(
+              { groupId, limit: LIMITS.pageSize, ...(cursor ? { cursor } : {}) },
+              { signal },
+            );
+            jobs.push(...page.items);
+            cursor = page.nextCursor;
+          }
+          return jobs;
         },
         staleTime: 2_000,
       }),

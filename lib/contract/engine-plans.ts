@@ -241,10 +241,9 @@ export type BackupView = z.infer<typeof backupSchema>;
 
 const cursor = z.string().max(512).optional();
 const limit = z.coerce.number().int().min(1).max(LIMITS.pageSize).default(50);
-export const applyInput = {
+const lossIds = z.array(z.string().max(300)).max(LIMITS.checkpointsPerVm);
+const applyInput = {
   confirm: z.string().max(LIMITS.vmNameLength).optional(),
-  /** Ids of the losses that were read and accepted. */
-  acknowledged: z.array(z.string().max(300)).max(LIMITS.checkpointsPerVm).optional(),
   reason: z.string().max(1_000).optional(),
 };
 
@@ -287,7 +286,14 @@ export const planRoutes = {
   /** Needs the header `Idempotency-Key`; the same key again answers with the same job. */
   apply: oc
     .route({ method: "POST", path: "/plans/{planId}/apply", successStatus: 202, summary: "Run a plan, at most once" })
-    .input(z.strictObject({ planId: uuid, ...applyInput }))
+    .input(
+      z.strictObject({
+        planId: uuid,
+        ...applyInput,
+        /** Ids of the losses that were read and accepted. */
+        acknowledged: lossIds.optional(),
+      }),
+    )
     .output(jobRowSchema),
 };
 export const planGroupRoutes = {
@@ -306,7 +312,17 @@ export const planGroupRoutes = {
       successStatus: 202,
       summary: "Run every part that can run",
     })
-    .input(z.strictObject({ groupId: uuid, ...applyInput }))
+    .input(
+      z.strictObject({
+        groupId: uuid,
+        ...applyInput,
+        /** What was read and accepted, VM by VM: what one VM loses says nothing of another. */
+        acknowledged: z
+          .array(z.strictObject({ vmId, losses: lossIds }))
+          .max(BULK_VMS)
+          .optional(),
+      }),
+    )
     .output(
       z.object({
         parts: z.array(
@@ -322,7 +338,16 @@ export const planGroupRoutes = {
 export const jobRoutes = {
   list: oc
     .route({ method: "GET", path: "/jobs", summary: "Jobs, newest first" })
-    .input(z.strictObject({ vmId: vmId.optional(), state: z.enum(JOB_STATES).optional(), cursor, limit }))
+    .input(
+      z.strictObject({
+        vmId: vmId.optional(),
+        state: z.enum(JOB_STATES).optional(),
+        /** Jobs of the parts of one plan over several VMs. */
+        groupId: uuid.optional(),
+        cursor,
+        limit,
+      }),
+    )
     .output(z.object({ items: z.array(jobRowSchema), nextCursor: z.string().nullable(), total: z.int() })),
   get: oc
     .route({ method: "GET", path: "/jobs/{jobId}", summary: "One job with its steps, progress and proof" })

@@ -53,6 +53,7 @@ export async function listJobs(
   query: {
     vmId?: string;
     state?: JobState;
+    groupId?: string;
     before: { createdAt: string; id: string } | null;
     limit: number;
     /** Only jobs on VMs of these hosts. */
@@ -62,6 +63,9 @@ export async function listJobs(
   const filter = and(
     query.vmId === undefined ? undefined : eq(jobs.vmId, query.vmId),
     query.state === undefined ? undefined : eq(jobs.state, query.state),
+    query.groupId === undefined
+      ? undefined
+      : inArray(jobs.planId, db.select({ id: plans.id }).from(plans).where(eq(plans.groupId, query.groupId))),
     vmIn(jobs.vmId, query.scope),
   );
   const before = query.before

@@ -30,6 +30,10 @@ test("an empty configuration gets the documented defaults", () => {
       staleAfterSeconds: 300,
       digestBackups: true,
       giveUpAfterSeconds: 300,
+      keepObservationsDays: 90,
+      keepSamplesDays: 180,
+      keepFindingsDays: 365,
+      keepJobsDays: 365,
       leaseSeconds: 15,
     },
   });

@@ -40,6 +40,8 @@ const oidcConfig = z.strictObject({
     .refine((roles) => Object.keys(roles).length > 0, "names no group, so nobody could come in"),
 });
 
+const keptDays = z.number().int().min(0).max(36_500);
+
 export const configSchema = z.strictObject({
   hosts: z.array(hostConfig).default([]),
   admin: z.strictObject({ email: z.email(), password: z.string().min(8).max(128) }).optional(),
@@ -71,6 +73,11 @@ export const configSchema = z.strictObject({
       giveUpAfterSeconds: z.number().int().min(5).max(86_400).default(300),
       /** A job whose process is gone is taken over by another after this. */
       leaseSeconds: z.number().int().min(2).max(120).default(15),
+      /** For how long what is over is kept; 0: for ever. What a judgement or a chain still rests on stays all the same. */
+      keepObservationsDays: keptDays.default(90),
+      keepSamplesDays: keptDays.default(180),
+      keepFindingsDays: keptDays.default(365),
+      keepJobsDays: keptDays.default(365),
     })
     .prefault({}),
 });

@@ -98,7 +98,11 @@ const GOOD: Record<string, Good> = {
     isRight: (field, value) => isText(value, 128) && String(value).length >= (field === "next" ? 12 : 1),
   },
   "/plans/{planId}/apply": APPLY,
-  "/plan-groups/{groupId}/apply": APPLY,
+  "/plan-groups/{groupId}/apply": {
+    ...APPLY,
+    isRight: (field, value) =>
+      field === "acknowledged" ? JSON.stringify(value) === "[]" : APPLY.isRight(field, value),
+  },
 };
 
 const pathOf = (endpoint: Endpoint, values: Record<string, string>) =>

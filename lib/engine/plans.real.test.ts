@@ -440,6 +440,43 @@ test("a plan over several VMs has a part or a refusal for each, and one typed nu
   expect(jobs.items[0]).toMatchObject({ groupId: group.id, vmName: "a-one", reason: "after the move" });
 });
 
+test("what is accepted as lost on one VM of a plan over several is not accepted on another that loses the same", async () => {
+  const { engine, host } = stand;
+  const vmIds = [await addLost(stand, 1, "d-first"), await addLost(stand, 1, "e-second")];
+  for (const vmId of vmIds) host.sim.removeBitmap(vmId, "vda", "cp0");
+  const made = await call(engine, "POST", "/plan-groups", { body: { vmIds, request: { intent: "heal" } } });
+  const group = made.body as PlanGroup;
+  const losses = group.parts.map((part) => part.plan?.losses.map((loss) => loss.id) ?? []);
+  expect(losses[0]?.length).toBeGreaterThan(0);
+  expect(losses[1]).toEqual(losses[0]);
+  const run = (acknowledged: unknown) =>
+    call(engine, "POST", `/plan-groups/${group.id}/apply`, {
+      body: { confirm: "2 VMs", acknowledged },
+      headers: { "idempotency-key": randomUUID() },
+    });
+  const [first, second] = vmIds;
+  const mine = { vmId: first, losses: losses[0] };
+  expect(fieldsOf(await run(losses[0]))[0]).toMatch(/^acknowledged/);
+  expect(fieldsOf(await run([mine, mine]))).toEqual(["acknowledged[1].vmId"]);
+  expect(fieldsOf(await run([{ ...mine, vmId: randomUUID() }]))).toEqual(["acknowledged[0].vmId"]);
+  const { parts } = (await run([mine])).body as { parts: { vmId: string; jobId: string | null; refusal: unknown }[] };
+  expect(parts).toMatchObject([
+    { vmId: first, jobId: expect.any(String), refusal: null },
+    { vmId: second, jobId: null, refusal: { code: "invalid_input", reason: expect.stringContaining("acknowledged") } },
+  ]);
+  expect(await countOf("jobs", second ?? "")).toBe(0);
+
+  // However many jobs there are since: exactly those of the group.
+  const later = "now() + interval '1 hour'";
+  await query(
+    stand.url,
+    `insert into jobs (vm_id, kind, state, created_at) select '${second}', 'heal', 'failed', ${later} from generate_series(1, 250)`,
+  );
+  const jobs = (await call(engine, "GET", `/jobs?groupId=${group.id}`)).body as { items: JobRow[]; total: number };
+  expect([jobs.total, jobs.items.map((job) => job.id)]).toEqual([1, [parts[0]?.jobId]]);
+  await query(stand.url, `delete from jobs where vm_id = '${second}'`);
+});
+
 test("the audit is filtered by action, outcome and time, and names plan, job and reason", async () => {
   const vmId = await addLost(stand);
   const plan = await redefinePlan(stand.engine, vmId);

@@ -12,11 +12,14 @@ import { startWorkers } from "./jobs/workers.ts";
 import { log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { startPolicy } from "./policy/runner.ts";
+import { startRetention } from "./retention/run.ts";
 import { makeSealer } from "./secrets.ts";
 import { type Engine, type EngineHost, engineSlot } from "./state.ts";
 import { type Watcher, watchHost } from "./watch/host-watcher.ts";
 
 const RETRY_MS = 2_000;
+/** Led like a host, by one process of all. */
+const RETENTION = "retention";
 
 export type StartOptions = {
   databaseUrl: string;
@@ -91,15 +94,16 @@ async function openHosts(db: Engine["db"], config: Config): Promise<Map<string, 
   return hosts;
 }
 
-/** One process watches a host at a time, whichever comes first; another takes over when that one is gone. */
+/** One process watches a host, and one keeps house, at a time, whichever comes first; another takes over when that one is gone. */
 function startWatching(engine: Engine, url: string): () => Promise<void> {
   const watchers = new Set<Watcher>();
   const watched = new Set<string>();
   const policy = startPolicy(engine, watched);
   const leadership = lead(
     url,
-    () => [...engine.hosts.keys()],
+    () => [RETENTION, ...engine.hosts.keys()],
     (hostId) => {
+      if (hostId === RETENTION) return startRetention(engine);
       const host = engine.hosts.get(hostId);
       if (!host) return () => {};
       log.info({ host: host.name }, "watching the host");

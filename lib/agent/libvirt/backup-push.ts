@@ -3,6 +3,7 @@ import type { HostError } from "#contract/agent-operations.ts";
 import type { EndedJob } from "../backups/outcome.ts";
 import { HostFailure, observeError } from "../failure.ts";
 import { hostError, toHostError } from "../host-error.ts";
+import { TEMPORARY_CHECKPOINT } from "../operations/host-steps.ts";
 import { type Connection, LibvirtFailure } from "./connection.ts";
 import { readDomainXml } from "./domain-xml.ts";
 import { VIR_ERR } from "./errors.ts";
@@ -17,6 +18,7 @@ const REUSE_EXTERNAL = 1;
 const COMPLETED_AND_KEPT = 3;
 const OPERATION_BACKUP = 9;
 const NO_DOMAIN_BACKUP = 104;
+const DELETE_METADATA_ONLY = 2;
 
 type Reader = { connection: Connection; runtimeIds: RuntimeIds };
 
@@ -123,10 +125,10 @@ function hasCheckpoint(c: Connection, domain: Ptr, id: string): boolean {
   return true;
 }
 
-function deleteCheckpoint(c: Connection, domain: Ptr, id: string): void {
+function deleteCheckpoint(c: Connection, domain: Ptr, id: string, flags = 0): void {
   const checkpoint = c.lib.checkpointLookupByName(domain, id, 0) ?? c.fail();
   try {
-    if (c.lib.checkpointDelete(checkpoint, 0) < 0) c.fail();
+    if (c.lib.checkpointDelete(checkpoint, flags) < 0) c.fail();
   } finally {
     c.lib.checkpointFree(checkpoint);
   }
@@ -184,6 +186,11 @@ export function beginPush(
       throw new HostFailure(observeError("domain-changed", "The domain was started anew meanwhile.", words));
     }
     assertFree(c, domain);
+    // Of a deletion whose agent was killed. Where it is the only definition libvirt may take it for the current one, and
+    // would make it the new checkpoint's parent.
+    if (hasCheckpoint(c, domain, TEMPORARY_CHECKPOINT)) {
+      deleteCheckpoint(c, domain, TEMPORARY_CHECKPOINT, DELETE_METADATA_ONLY);
+    }
     if (checkpoint !== null && hasCheckpoint(c, domain, checkpoint.id)) {
       return refused(hostError("already-exists", `There is a checkpoint '${checkpoint.id}' already.`));
     }

@@ -10,6 +10,7 @@ import { mapConcurrent } from "../operations/map-concurrent.ts";
 import { toItem } from "../operations/observation.ts";
 import { BackupJobs } from "./backup-jobs.ts";
 import { makeBackupOperations } from "./backup-operations.ts";
+import { BackupWatch } from "./backup-watch.ts";
 import { CallPool } from "./call-pool.ts";
 import { EventSource } from "./event-source.ts";
 import { readExtents } from "./extents.ts";
@@ -53,15 +54,16 @@ export type LibvirtOptions = { uri: string; qmp: boolean; repositories: readonly
 
 export function openLibvirtDriver({ uri, qmp, repositories }: LibvirtOptions): HostDriver {
   const pool = new CallPool(uri);
-  const backups = new BackupJobs({ pool, uri, repositories, qmp });
+  const watch = new BackupWatch({ pool, uri, repositories });
+  const backups = new BackupJobs({ pool, watch, repositories, qmp });
   const events = new EventSource(uri, {
     onConnected() {
       pool.reset();
-      backups.connected();
+      watch.connected();
       void sweepLeftovers(pool).catch(() => undefined);
     },
-    onDisconnected: () => backups.disconnected(),
-    onJobEnded: (vmId, ended) => backups.jobEnded(vmId, ended),
+    onDisconnected: () => watch.disconnected(),
+    onJobEnded: (vmId, ended) => watch.jobEnded(vmId, ended),
   });
   const pulls = new PullJobs(pool, uri);
   void pulls.reapLeftovers().catch(() => undefined);
@@ -134,7 +136,7 @@ export function openLibvirtDriver({ uri, qmp, repositories }: LibvirtOptions): H
     async close() {
       events.close();
       pulls.close();
-      backups.close();
+      watch.close();
       pool.close();
     },
   };

@@ -74,6 +74,7 @@ export const vms = pgTable(
     index("vms_by_checkpoints").on(t.checkpointCount, t.id),
     index("vms_by_observed").on(t.observedAt, t.id),
     index("vms_by_host").on(t.hostId),
+    index("vms_by_observation").on(t.observationId),
     index("vms_by_kind").using("gin", t.kindNames),
   ],
 );
@@ -124,6 +125,7 @@ export const vmPresence = pgTable(
     primaryKey({ columns: [t.vmId, t.hostId] }),
     oneOf("vm_presence_power_known", t.power, POWERS),
     index("vm_presence_by_host").on(t.hostId),
+    index("vm_presence_by_observation").on(t.observationId),
   ],
 );
 

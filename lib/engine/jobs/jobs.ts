@@ -9,7 +9,7 @@ import type { Context } from "../state.ts";
 /** Jobs, newest first. */
 export async function listJobs(
   context: Context,
-  { cursor, ...query }: { vmId?: string; state?: JobState; cursor?: string; limit: number },
+  { cursor, ...query }: { vmId?: string; state?: JobState; groupId?: string; cursor?: string; limit: number },
 ) {
   const at = decodeCursor(cursor, "jobs", z.tuple([cursorTime, z.uuid()]));
   const before = at ? { createdAt: at[0], id: at[1] } : null;

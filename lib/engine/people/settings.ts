@@ -26,6 +26,16 @@ const TEXTS: Record<keyof typeof POLICY_DEFAULTS, { text: string; unit: string |
     text: "After how long another process takes over a job whose process is gone",
     unit: "seconds",
   },
+  keepObservationsDays: {
+    text: "How long reads of a host are kept that show a state which is over (0: for ever)",
+    unit: "days",
+  },
+  keepSamplesDays: { text: "How long dirty counts and image identities are kept (0: for ever)", unit: "days" },
+  keepFindingsDays: { text: "How long findings are kept that have ended (0: for ever)", unit: "days" },
+  keepJobsDays: {
+    text: "How long jobs are kept that have ended, with their steps (0: for ever); plans, backups and the audit are never removed",
+    unit: "days",
+  },
 };
 
 /** What is set: the default, what holds, and where that comes from. Secrets are no settings and are not here. */

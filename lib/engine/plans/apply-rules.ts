@@ -34,8 +34,9 @@ export async function judgeApply(
   const holder = live && `${live.actor} (${live.kind}, job ${live.id}) since ${live.createdAt}`;
   if (plan.state === "applied") {
     const by = live && live.id === plan.jobId ? ` It is run for ${holder}.` : "";
-    const errors = [{ field: "planId", reason: `applied already: job ${plan.jobId}` }];
-    return new ProblemError("conflict", `This plan runs once, and it made the job ${plan.jobId}.${by}`, {
+    const made = plan.jobId === null ? "a job that is not kept any more" : `the job ${plan.jobId}`;
+    const errors = [{ field: "planId", reason: `applied already: it made ${made}` }];
+    return new ProblemError("conflict", `This plan runs once, and it made ${made}.${by}`, {
       subject,
       errors,
     });

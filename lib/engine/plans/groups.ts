@@ -92,7 +92,12 @@ export async function readGroup({ engine }: Context, { groupId }: { groupId: str
 /** Runs every part that can run; the others say why they did not. The number of VMs is typed once for all of them. */
 export async function applyPlanGroup(
   context: Context,
-  input: { groupId: string; confirm?: string; acknowledged?: string[]; reason?: string },
+  input: {
+    groupId: string;
+    confirm?: string;
+    acknowledged?: { vmId: string; losses: string[] }[];
+    reason?: string;
+  },
 ) {
   const { engine, actor, traceId } = context;
   const group = await getPlanGroup(engine.db.orm, input.groupId);
@@ -121,6 +126,10 @@ export async function applyPlanGroup(
     await audit(input.groupId, problem.message, null);
     throw problem;
   }
+  const acknowledged = byVm(
+    input.acknowledged ?? [],
+    plans.map((plan) => plan.vmId),
+  );
   const parts: { vmId: string; jobId: string | null; refusal: { code: string; reason: string } | null }[] = [];
   for (const plan of plans) {
     const { vmId } = plan;
@@ -130,7 +139,7 @@ export async function applyPlanGroup(
       parts.push({ vmId, jobId: null, refusal: { code: "forbidden", reason: words } });
       continue;
     }
-    const wish = { confirm: null, acknowledged: input.acknowledged ?? [], reason, idempotencyKey };
+    const wish = { confirm: null, acknowledged: acknowledged.get(vmId) ?? [], reason, idempotencyKey };
     const result = await runPlan(context, plan, wish).catch((error: unknown) => ({ refused: toProblem(error) }));
     parts.push(
       "jobId" in result
@@ -143,6 +152,17 @@ export async function applyPlanGroup(
     parts.push({ vmId, jobId: null, refusal: { code: refusals[0]?.code ?? "conflict", reason: words } });
   }
   return { parts };
+}
+
+/** What was accepted, of each VM its own. @throws ProblemError naming a VM that has no part, or stands twice */
+function byVm(items: { vmId: string; losses: string[] }[], vmIds: string[]): Map<string, string[]> {
+  const errors = items.flatMap(({ vmId }, i) => {
+    const field = `acknowledged[${i}].vmId`;
+    if (!vmIds.includes(vmId)) return [{ field, reason: "this plan has no part for that VM" }];
+    return items.findIndex((one) => one.vmId === vmId) < i ? [{ field, reason: "stands twice" }] : [];
+  });
+  if (errors.length > 0) throw invalidInput(errors);
+  return new Map(items.map(({ vmId, losses }) => [vmId, losses]));
 }
 
 /** A problem in one line, with what it names. */

@@ -23,6 +23,8 @@ type Input = {
   view: ChainViewName;
   acts: {
     planning: Planning;
+    /** Why a remedy cannot be planned for all findings at once. */
+    noRemedy: (remedy: Remedy) => string | null;
     noPrune: string | null;
     onPrune: () => void;
     noBackup: string | null;
@@ -67,7 +69,6 @@ export function useVmCommands({ chain, nodes, findings, url, setUrl, view, acts 
     else void copy(copyVm(chain, here()), "the VM");
   };
   const { planning } = acts;
-  const offers = (remedy: Remedy) => findings.some((finding) => finding.remedies.includes(remedy));
   const noFinding = findings.length === 0 ? "There is no finding." : null;
 
   useCommands([
@@ -149,14 +150,14 @@ export function useVmCommands({ chain, nodes, findings, url, setUrl, view, acts 
       id: "plan-heal",
       title: "Plan: heal every finding",
       group: "Plan",
-      unavailable: planning.noPlan ?? (offers("heal") ? null : "No finding offers it."),
+      unavailable: acts.noRemedy("heal"),
       run: () => planning.plan({ intent: "heal", params: { mode: "salvage" } }),
     },
     {
       id: "plan-redefine",
       title: "Plan: redefine",
       group: "Plan",
-      unavailable: planning.noPlan ?? (offers("redefine") ? null : "No finding offers it."),
+      unavailable: acts.noRemedy("redefine"),
       run: () => planning.plan({ intent: "redefine", params: { mode: "salvage" } }),
     },
     { id: "plan-prune", title: "Plan: prune…", group: "Plan", unavailable: acts.noPrune, run: acts.onPrune },

@@ -3,7 +3,15 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { RotateCw } from "lucide-react";
 import { useQueryStates } from "nuqs";
 import { useEffect, useMemo, useState } from "react";
-import { canBackup, canFullBackup, canObserve, canPreparePlan, canPrune, canValidate } from "#chain/can.ts";
+import {
+  canBackup,
+  canFullBackup,
+  canObserve,
+  canPlanRemedy,
+  canPreparePlan,
+  canPrune,
+  canValidate,
+} from "#chain/can.ts";
 import { useApi } from "#client/api.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { overlayNodes } from "#client/overlay.ts";
@@ -143,6 +151,7 @@ function ChainScreen({ chain, failure, onRetry }: { chain: Chain; failure: strin
     view,
     acts: {
       planning,
+      noRemedy: (remedy) => whyNot(canPlanRemedy(situation, remedy)),
       noPrune,
       onPrune: () => setPrune("keep"),
       noBackup,

@@ -1,6 +1,6 @@
 import type { PlanStep } from "#chain/plan/model.ts";
 import type { VerifyItem } from "#contract/agent-operations.ts";
-import { activateCheckpoint, endBackup, lockVm, saveBackupDigest, saveSteps } from "#db/index.ts";
+import { activateCheckpoint, endBackup, getCheckpoint, lockVm, saveBackupDigest, saveSteps } from "#db/index.ts";
 import { recompute } from "../../observe/recompute.ts";
 import { Cancelled, NotOffered, ofHostError, StepFailed } from "../failure.ts";
 import { callHost, type JobRun, record, recordSteps } from "../run.ts";
@@ -36,7 +36,9 @@ export async function finishBackup(run: JobRun, made: RunningBackup, steps: Plan
     for (const digest of digests) await saveBackupDigest(tx, made.id, vmId, digest);
     // A transient VM that stopped meanwhile is listed nowhere; its bitmaps are there, and it is defined again at its start.
     await activateCheckpoint(tx, vmId, checkpointId, listed?.createdAt ?? made.startedAt);
-    await endBackup(tx, made.id, { state: "finished", error: null });
+    // Of images that cannot hold a bitmap there is none: the name was only that of its folder.
+    const hasCheckpoint = (await getCheckpoint(tx, vmId, checkpointId)) !== null;
+    await endBackup(tx, made.id, { state: "finished", error: null, ...(hasCheckpoint ? {} : { checkpointId: null }) });
     await saveSteps(
       tx,
       run.job,
