@@ -11,6 +11,7 @@ import { BACKUP, JobLab, MIB } from "../testing/job-lab.ts";
 import { ended, readAll, run } from "../testing/plan-job.ts";
 import { KEYS } from "../testing/rig.ts";
 import { testDisks } from "./suite-disks.ts";
+import { testObstacles } from "./suite-obstacles.ts";
 
 const execute = promisify(execFile);
 let lab: JobLab;
@@ -233,3 +234,4 @@ test("an engine that stops in the middle of a backup finds it running, and its c
 });
 
 describe("disks", () => testDisks(() => lab));
+describe("obstacles", () => testObstacles(() => lab));

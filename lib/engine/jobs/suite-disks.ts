@@ -53,7 +53,7 @@ export function testDisks(get: () => JobLab): void {
     await vm.write("vda", 4 * MIB, MIB, 3);
     await readAll(lab.engine, vm.id);
     const plans = await inTransaction(lab.engine.db, async (tx) => ({
-      must: await planOf(tx, vm.id, { intent: "backup", mode: "incremental", disks: null, repository: null }),
+      must: await planOf(tx, vm.id, { ...BACKUP, mode: "incremental" }),
       may: await planOf(tx, vm.id, BACKUP),
     }));
     await lab.removeLive(vm, "vda", base);

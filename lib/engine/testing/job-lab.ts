@@ -24,12 +24,22 @@ import { type LabRig, openLabRig } from "./lab-rig.ts";
 import { applyNow, readAll } from "./plan-job.ts";
 
 export const MIB = 1024 * 1024;
-export const BACKUP: PlanRequest = { intent: "backup", mode: "auto", disks: null, repository: null };
+export const BACKUP: Extract<PlanRequest, { intent: "backup" }> = {
+  intent: "backup",
+  mode: "auto",
+  disks: null,
+  repository: null,
+};
 
 type Disk = { target: string; sizeMiB: number; format?: DiskFormat };
 const TWO_DISKS: Disk[] = [
   { target: "vda", sizeMiB: 32 },
   { target: "vdb", sizeMiB: 32 },
+];
+/** More than QEMU has copied by the time that somebody slows it down. */
+const LARGE: Disk[] = [
+  { target: "vda", sizeMiB: 256 },
+  { target: "vdb", sizeMiB: 8 },
 ];
 
 export class JobLab {
@@ -76,7 +86,7 @@ export class JobLab {
   async newVm(
     name: string,
     checkpoints: string[] = [],
-    { isSlow = false, disks = TWO_DISKS }: { isSlow?: boolean; disks?: Disk[] } = {},
+    { isSlow = false, disks = isSlow ? LARGE : TWO_DISKS }: { isSlow?: boolean; disks?: Disk[] } = {},
   ): Promise<LabVm> {
     const host = this.rig.lab.host("alpha");
     const vm = await host.defineVm({ name, disks });
@@ -160,9 +170,9 @@ export class JobLab {
     return join(this.rig.lab.dir, "disks", `${name}.qmp`);
   }
 
-  /** More than a blink of copying. */
+  /** The data of a VM whose backups are to be slow. */
   fill(vm: LabVm): Promise<void> {
-    return vm.write("vda", 0, 16 * MIB, 5);
+    return vm.write("vda", 0, 240 * MIB, 5);
   }
 
   /** Nothing that could ever become a base, and no file of a backup that did not finish. `kept`: what was there before. */
