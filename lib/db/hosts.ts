@@ -94,6 +94,14 @@ export async function listHosts(db: Reader, query: { after: string | null; limit
   return { items: rows.slice(0, query.limit).map(shape), more: rows.length > query.limit, total: count?.n ?? 0 };
 }
 
+/** Names and ids of all hosts but these, retired ones too. */
+export function listHostsBesides(db: Reader, but: readonly string[]): Promise<{ id: string; name: string }[]> {
+  return db
+    .select({ id: hosts.id, name: hosts.name })
+    .from(hosts)
+    .where(but.length > 0 ? notInArray(hosts.id, [...but]) : undefined);
+}
+
 export async function getHost(db: Reader, hostId: string): Promise<HostRow | null> {
   const [row] = await db
     .select(columns)

@@ -1,6 +1,7 @@
 /** Around every call, whether it came over HTTP or from a page on the server: role first, then scope, then parse, then the verb. */
 import { writeAudit } from "#db/index.ts";
 import { actorName, requireRole } from "./actor.ts";
+import { hideHosts, hideHostsInProblem } from "./hide-hosts.ts";
 import { log } from "./log.ts";
 import { toProblem } from "./problems.ts";
 import { assertInScope } from "./scope.ts";
@@ -14,9 +15,9 @@ export async function guard({ path, context, input, next }: Call): Promise<unkno
   try {
     requireRole(context.actor, call);
     await assertInScope(context, call, input);
-    return await next();
+    return await hideHosts(context, await next());
   } catch (error) {
-    const problem = toProblem(error);
+    const problem = await hideHostsInProblem(context, toProblem(error)).catch(toProblem);
     if (problem.code === "internal") log.error({ call, traceId: context.traceId, err: error }, "a call failed");
     if (problem.code === "forbidden") {
       await auditRefusal(context.engine, {

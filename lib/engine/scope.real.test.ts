@@ -8,7 +8,7 @@ import { ROUTES } from "./http/routes.ts";
 import { readHost } from "./observe/read.ts";
 import { isBounded } from "./scope.ts";
 import type { Engine } from "./state.ts";
-import { type Answer, call, openRig, type Rig, until } from "./testing/rig.ts";
+import { type Answer, call, openRig, type Rig, type SimHost, until } from "./testing/rig.ts";
 
 let rig: Rig;
 let engine: Engine;
@@ -16,6 +16,7 @@ let url: string;
 let own: Side;
 let foreign: Side;
 let authorization: string;
+let hosts: SimHost[] = [];
 
 type Side = { hostId: string; hostName: string; vmId: string; vmName: string; ids: Record<string, string> };
 
@@ -89,7 +90,7 @@ async function furnish({ vmId, hostId, vmName }: Side): Promise<Record<string, s
 beforeAll(async () => {
   rig = await openRig();
   url = await rig.newDatabase();
-  const hosts = await Promise.all(["north", "south"].map((name) => rig.newHost(name)));
+  hosts = await Promise.all(["north", "south"].map((name) => rig.newHost(name)));
   const vms = hosts.map((host) => {
     const vmId = randomUUID();
     const vmName = `vm-of-${host.name}`;
@@ -240,6 +241,102 @@ test("the stream tells of its own host's changes only", async () => {
   for (const trace of traces(foreign)) expect(heard).not.toContain(trace);
   stop.abort();
   await reading;
+});
+
+/** The VM as the other host has it, beside what that host has already. */
+function copyVm(vmId: string, from: SimHost, to: SimHost): void {
+  from.sim.changeDomain(vmId, (domain) => {
+    const copy = structuredClone({ ...domain, run: 1 });
+    to.sim.change((state) => {
+      state.domains = [...state.domains.filter((one) => one.vmId !== vmId), copy];
+    });
+  });
+}
+const pairOfHosts = (): [SimHost, SimHost] => {
+  const [north, south] = hosts;
+  if (!north || !south) throw new Error("there are two hosts");
+  return [north, south];
+};
+async function newVm(on: SimHost, name: string): Promise<string> {
+  const vmId = randomUUID();
+  on.sim.define(vmId, name, [{ target: "vda", sizeMiB: 64 }]);
+  on.sim.start(vmId);
+  on.sim.checkpoint(vmId, "cp1");
+  await readBoth();
+  return vmId;
+}
+async function readBoth(): Promise<void> {
+  for (const one of engine.hosts.values()) await readHost(engine, one, { force: true });
+}
+/** Whatever can be asked about one VM, and the lists that show it. */
+async function everythingAbout(vmId: string, ids: Record<string, string> = {}): Promise<[string, Answer][]> {
+  const answers: [string, Answer][] = [];
+  for (const { method, pattern, params, call: name } of ROUTES) {
+    const known: Record<string, string> = { vmId, target: "vda", name: "cp1", hostId: own.hostId, ...ids };
+    if (name === "events" || !isBounded(name) || params.some((param) => !(param in known))) continue;
+    if (method !== "GET" && !["vms.observe", "vms.validate", "vms.plans", "plans.create", "plans.apply"].includes(name))
+      continue;
+    const body = method === "GET" ? undefined : name === "plans.create" ? { intent: "redefine" } : {};
+    answers.push([name, await ask(method, addressOf(pattern, params, known), body)]);
+  }
+  return answers;
+}
+const hostOnly = (side: Side): Side => ({ ...side, vmName: side.hostName, ids: { hostId: side.hostId } });
+
+test("a VM that runs on another host too is said to, and the other host is not named by any answer", async () => {
+  const [north, south] = pairOfHosts();
+  const vmId = await newVm(north, "twice");
+  copyVm(vmId, north, south);
+  await readBoth();
+  await readBoth();
+  const told = (await call(engine, "GET", `/vms/${vmId}/chain`)).body as Chain;
+  // Who may see all hosts is told which one it is, else there were nothing to hide.
+  expect(JSON.stringify(told.findings)).toContain(south.name);
+  const answers = await everythingAbout(vmId);
+  expect(answers.length).toBeGreaterThanOrEqual(15);
+  for (const [name, answer] of answers) {
+    expect({ name, isFailure: answer.status >= 500 }).toEqual({ name, isFailure: false });
+    assertNothingOf(hostOnly(foreign), answer, name);
+  }
+  const chain = answers.find(([name]) => name === "vms.chain")?.[1].body as Chain;
+  expect(JSON.stringify(chain.findings)).toContain("also active on another host");
+  expect(chain.vm).toMatchObject({ name: "twice", hostId: own.hostId, hostName: own.hostName });
+  south.sim.change((state) => {
+    state.domains = state.domains.filter((one) => one.vmId !== vmId);
+  });
+  await readBoth();
+});
+
+test("a VM that came from another host keeps its history, and no answer names that host", async () => {
+  const [north, south] = pairOfHosts();
+  const vmId = await newVm(south, "moved");
+  const ids = await furnish({ ...foreign, vmId, vmName: "moved" });
+  await insert(
+    `insert into audit_log (actor, action, subject, outcome, detail) values ('somebody', 'vms.observe', $1, 'failed', $2) returning id`,
+    [vmId, `The agent of ${south.name} did not answer (${foreign.hostId}).`],
+  );
+  copyVm(vmId, south, north);
+  south.sim.change((state) => {
+    state.domains = state.domains.filter((one) => one.vmId !== vmId);
+  });
+  await readBoth();
+  const { planId = "", jobId = "", backupId = "", groupId = "" } = ids;
+  for (const [name, answer] of await everythingAbout(vmId, { planId, jobId, backupId, groupId })) {
+    expect({ name, isFailure: answer.status >= 500 }).toEqual({ name, isFailure: false });
+    assertNothingOf(hostOnly(foreign), answer, name);
+  }
+  const audit = (await ask("GET", `/audit?subject=${vmId}`)).body as { items: { detail: string | null }[] };
+  expect(audit.items.map((row) => row.detail)).toContain(
+    "The agent of another host did not answer (00000000-0000-0000-0000-000000000000).",
+  );
+  const backup = (await call(engine, "GET", `/backups/${backupId}`)).body;
+  expect(JSON.stringify(backup)).toContain(foreign.hostId);
+});
+
+test("the metrics, which ask for no key, name no host and no VM", async () => {
+  const text = await engine.metrics.registry.metrics();
+  expect(text).toContain("driftline_observed_vms_total");
+  for (const side of [own, foreign]) for (const trace of traces(side)) expect(text).not.toContain(trace);
 });
 
 test("a key whose hosts are all gone sees nothing, not everything", async () => {

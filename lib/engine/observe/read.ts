@@ -96,9 +96,9 @@ export async function readHost(
     await markSwept(db.orm, host.id, new Date());
   }
   if (options.confirm !== false) await confirmElsewhere(engine, toRead, options.onRepairable);
-  engine.metrics.observed.inc({ host: host.name, result: "observed" }, result.observed);
-  engine.metrics.observed.inc({ host: host.name, result: "unchanged" }, result.unchanged);
-  engine.metrics.observed.inc({ host: host.name, result: "failed" }, result.failed);
+  engine.metrics.observed.inc({ result: "observed" }, result.observed);
+  engine.metrics.observed.inc({ result: "unchanged" }, result.unchanged);
+  engine.metrics.observed.inc({ result: "failed" }, result.failed);
   return result;
 }
 
