@@ -8,10 +8,10 @@ import { inTransaction, requestCancel } from "#db/index.ts";
 import { handleApi } from "../http/handle.ts";
 import type { Engine } from "../state.ts";
 import { BACKUP, JobLab, MIB } from "../testing/job-lab.ts";
+import { testDisks } from "../testing/job-suite-disks.ts";
+import { testObstacles } from "../testing/job-suite-obstacles.ts";
 import { ended, readAll, run } from "../testing/plan-job.ts";
 import { KEYS } from "../testing/rig.ts";
-import { testDisks } from "./suite-disks.ts";
-import { testObstacles } from "./suite-obstacles.ts";
 
 const execute = promisify(execFile);
 let lab: JobLab;

@@ -2,10 +2,10 @@
 import { expect, test } from "vitest";
 import { getJob, inTransaction, lockVm } from "#db/index.ts";
 import type { LabVm } from "#lab/vm.ts";
-import { BACKUP, type JobLab, MIB } from "../testing/job-lab.ts";
-import { ended, enqueuePlan, planOf, readAll, run } from "../testing/plan-job.ts";
-import { until } from "../testing/rig.ts";
-import { openSmallFolder } from "../testing/small-folder.ts";
+import { BACKUP, type JobLab, MIB } from "./job-lab.ts";
+import { ended, enqueuePlan, planOf, readAll, run } from "./plan-job.ts";
+import { until } from "./rig.ts";
+import { openSmallFolder } from "./small-folder.ts";
 
 export function testObstacles(get: () => JobLab): void {
   const plan = async (vm: LabVm, request: Parameters<typeof planOf>[2]) => {

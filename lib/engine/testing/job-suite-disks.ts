@@ -7,8 +7,8 @@ import type { Plan, PlanRequest } from "#chain/plan/model.ts";
 import { inTransaction, lockVm } from "#db/index.ts";
 import { copyImage } from "#lab/images.ts";
 import type { LabVm } from "#lab/vm.ts";
-import { BACKUP, type JobLab, MIB } from "../testing/job-lab.ts";
-import { ended, enqueuePlan, planOf, readAll, run } from "../testing/plan-job.ts";
+import { BACKUP, type JobLab, MIB } from "./job-lab.ts";
+import { ended, enqueuePlan, planOf, readAll, run } from "./plan-job.ts";
 
 const execute = promisify(execFile);
 const repair = (what: { acknowledge?: string[]; retireDisks?: string[] }): PlanRequest => {
