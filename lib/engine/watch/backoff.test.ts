@@ -7,7 +7,7 @@ describe("waiting for a host to come back", () => {
     fc.assert(
       fc.property(
         fc.array(fc.nat(120_000), { minLength: 1, maxLength: 60 }),
-        fc.double({ min: 0, max: 0.999 }),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
         (lasted, r) => {
           const backoff = new Backoff();
           for (const ms of lasted) {
