@@ -1,6 +1,6 @@
 /** Backups of a real host through the agent's API: what is written, how a job ended, and what is left of one that did not. */
 import { execFile } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -244,6 +244,59 @@ describe("backups of a real host", () => {
       expect(again).toMatchObject({ state: "running", checkpointId: "daemon" });
       await backups.abort(vm.id);
       expect(await backups.current(vm.id)).toMatchObject({ state: "aborted", checkpointId: "daemon" });
+    });
+
+    it("knows a backup that libvirt lost as it was killed: none can begin, checkpoints can be removed, a restart ends it", async () => {
+      // QEMU does not answer, so libvirt dies between noting that it holds the VM for a backup and noting the backup.
+      vm.pauseProcess();
+      const status = join(lab.dir, "h", "backups", "run", "libvirt", "qemu", "run", `${vm.name}.xml`);
+      const begin = vm.backupBegin({ mode: "push", disks: { vdb: { path: backups.at("lost.qcow2") } } });
+      const refused = expect(begin).rejects.toThrow();
+      await until(
+        "libvirt to hold the VM",
+        10_000,
+        () => readFileSync(status, "utf8").includes("async='backup'") || null,
+      );
+      await host.killDaemon();
+      vm.resumeProcess();
+      await refused;
+      await host.startDaemon();
+      const seen = await until("the VM to be read again", 15_000, async () => {
+        const item = await agent.observeOne(vm.id);
+        return item.type === "observation" && item.observation.job.ok ? item.observation.job.value : null;
+      });
+      expect(seen.operation).toBe("lost-backup");
+      expect(await backups.current(vm.id)).toMatchObject({ state: "aborted", checkpointId: "daemon" });
+
+      const { body } = await backups.ask(vm.id, {
+        checkpointId: "x",
+        disks: [backups.full("vdb", "guest/x/vdb.qcow2")],
+      });
+      expect(body).toMatchObject({ state: "failed", error: { code: "lock-held", retryable: false } });
+      expect(currentBackupSchema.parse(body).error?.message).toContain("restart libvirt");
+      expect(existsSync(backups.at("guest/x"))).toBe(false);
+      await vm.checkpoint("in-between");
+      const gone = await agent.post(`/v1/domains/${vm.id}/checkpoints/delete`, { ids: ["in-between"] });
+      expect(gone.body.results).toMatchObject([{ id: "in-between", outcome: "deleted" }]);
+
+      await vm.stop();
+      await host.killDaemon();
+      await host.startDaemon();
+      await vm.start();
+      const after = await backups.make(vm.id, "after", [backups.full("vdb", "guest/after/vdb.qcow2")]);
+      expect(after).toMatchObject({ state: "finished", checkpointId: "after" });
+    });
+
+    it("makes a backup into folders that a killed agent had made and not given to QEMU's account yet", async () => {
+      mkdirSync(backups.at("other/half"), { recursive: true, mode: 0o700 });
+      rmdirSync(backups.at("other/half"));
+      const made = await backups.make(vm.id, "half", [backups.full("vdb", "other/half/vdb.qcow2")]);
+      expect(made).toMatchObject({ state: "finished" });
+      // One of which only the folder was made goes with it.
+      mkdirSync(backups.at("other/none"));
+      const { body } = await agent.post("/v1/backups/discard", { paths: [backups.at("other/none/vdb.qcow2")] });
+      expect([body.removed, body.absent]).toEqual([[], [backups.at("other/none/vdb.qcow2")]]);
+      expect(existsSync(backups.at("other/none"))).toBe(false);
     });
 
     it("says failed when QEMU is killed in the middle", async () => {

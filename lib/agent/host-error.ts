@@ -17,6 +17,11 @@ export function hostError(code: HostError["code"], message: string, words: Parti
   return { code, message, ...NO_WORDS, ...words, retryable: false };
 }
 
+/** For good: nothing but a restart of the VM and of libvirt ends it. */
+export const LOST_BACKUP_WORDS =
+  "libvirt holds this VM for a backup that it lost when it was killed. Stop the VM, restart libvirt, then start the VM.";
+export const lostBackup = (): HostError => hostError("lock-held", LOST_BACKUP_WORDS);
+
 /** strerror's words, which libvirt, QEMU, qemu-img and Node hand on; none of them has a code for it. */
 export const isNoSpace = (words: string | null): boolean =>
   words !== null && /no space left on device|disk quota exceeded/i.test(words);

@@ -1,14 +1,18 @@
 /**
- * `npm run bench:kill [-- <kills> [<seed>]]`: SIGKILL of agent, engine, libvirtd and QEMU at seeded points of redefine,
- * heal, prune and backup on a real host, at least 200 by default. Prints the seed, a line a kill and a table; ends with
+ * `npm run bench:kill [-- <kills> [<seed> [<operation>]]]`: SIGKILL of agent, engine, libvirtd and QEMU at seeded points of redefine,
+ * heal, prune and backup on a real host, at least 200 by default. Prints the seed, a line a round and tables; ends with
  * 1 at the first thing that does not hold. KILL_MINUTES bounds it.
  */
-import { OPERATIONS, runKills, VICTIMS } from "../engine/testing/kill-run.ts";
+import { loadavg } from "node:os";
+import { type KillReport, OPERATIONS, VICTIMS } from "../engine/testing/kills/model.ts";
+import { runKills } from "../engine/testing/kills/run.ts";
 import { openLabRig } from "../engine/testing/lab-rig.ts";
 
-const [kills = "200", seed = String(Date.now() % 1_000_000)] = process.argv.slice(2);
+const [kills = "200", seed = String(Date.now() % 1_000_000), only] = process.argv.slice(2);
 const minutes = Number(process.env.KILL_MINUTES ?? 0);
-console.log(`seed ${seed}: ${kills} kills`);
+const load = () => (loadavg()[0] ?? 0).toFixed(1);
+console.log(`seed ${seed}: ${kills} kills, load ${load()}`);
+const began = Date.now();
 const rig = await openLabRig(["alpha"]);
 try {
   const report = await runKills({
@@ -16,18 +20,35 @@ try {
     seed: Number(seed),
     kills: Number(kills),
     stopAt: minutes > 0 ? Date.now() + minutes * 60_000 : undefined,
-    log: (line) => console.log(line),
+    operations: only === undefined ? OPERATIONS : OPERATIONS.filter((one) => one === only),
+    log: (line) => console.log(`${line}, load ${load()}`),
   });
-  const count = (operation: string, victim: string) =>
-    report.kills.filter((kill) => kill.operation === operation && kill.victim === victim).length;
-  const rows = OPERATIONS.map((operation) => ({
-    "killed in": operation,
-    ...Object.fromEntries(VICTIMS.map((victim) => [victim, count(operation, victim)])),
-  }));
-  console.log(`\nseed ${report.seed}: ${report.kills.length} kills, ${report.faults.length} faults`);
-  console.table(rows);
-  for (const fault of report.faults) console.log(`FAULT ${fault}`);
+  print(report);
   process.exitCode = report.faults.length > 0 ? 1 : 0;
 } finally {
   await rig.close();
+}
+
+function print(report: KillReport): void {
+  const { kills: all, rounds, outcomes, mixed, compared, lostByLibvirt, faults } = report;
+  const minutesTaken = ((Date.now() - began) / 60_000).toFixed(1);
+  console.log(
+    `\nseed ${report.seed}: ${all.length} kills in ${rounds} rounds, ${faults.length} faults, ${minutesTaken} min`,
+  );
+  const rows = OPERATIONS.map((operation) => {
+    const of = all.filter((kill) => kill.operation === operation);
+    const count = (victim: string) => of.filter((kill) => kill.victim === victim).length;
+    return { "killed in": operation, ...Object.fromEntries(VICTIMS.map((one) => [one, count(one)])), all: of.length };
+  });
+  console.table(rows);
+  const inRecovery = all.filter(({ phase }) => phase === "recovery").length;
+  const inRepair = all.filter(({ phase }) => phase === "repair").length;
+  const together = all.filter((kill) => kill.together).length;
+  console.log(
+    `${inRecovery} during recovery, ${inRepair} during the repair after it, ${together} with another at once`,
+  );
+  console.log(`${mixed} backups mixed full and incremental; ${compared} files compared with their disks`);
+  console.log(`${lostByLibvirt} times libvirt lost a backup job of its own`);
+  console.log(`jobs: ${[...outcomes].map(([words, n]) => `${words} ${n}`).join(", ")}`);
+  for (const fault of faults) console.log(`FAULT ${fault}`);
 }

@@ -99,9 +99,12 @@ export type DiskObservation = {
   layers: Read<DiskLayer[]>;
 };
 
-/** What libvirt says of the job on a domain at this moment. */
+/**
+ * What libvirt says of the job on a domain at this moment. `lost-backup`: libvirt was killed as a backup began; it still
+ * holds the domain for it, and knows nothing of it any more. No backup runs, none can begin, everything else can.
+ */
 export type HostJob = {
-  operation: "none" | "backup" | "migration" | "snapshot" | "save" | "dump" | "other";
+  operation: "none" | "backup" | "lost-backup" | "migration" | "snapshot" | "save" | "dump" | "other";
   elapsedMs: number;
   doneBytes: number | null;
   totalBytes: number | null;

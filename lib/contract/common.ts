@@ -77,7 +77,7 @@ export const diskObservationSchema = z.object({
 }) satisfies z.ZodType<model.DiskObservation>;
 
 export const hostJobSchema = z.object({
-  operation: z.enum(["none", "backup", "migration", "snapshot", "save", "dump", "other"]),
+  operation: z.enum(["none", "backup", "lost-backup", "migration", "snapshot", "save", "dump", "other"]),
   elapsedMs: z.number(),
   doneBytes: bytes.nullable(),
   totalBytes: bytes.nullable(),

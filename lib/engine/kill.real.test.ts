@@ -1,6 +1,6 @@
 /** What is killed at any point recovers by itself: twenty kills here, hundreds in `npm run bench:kill`. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { runKills } from "./testing/kill-run.ts";
+import { runKills } from "./testing/kills/run.ts";
 import { type LabRig, openLabRig } from "./testing/lab-rig.ts";
 
 let rig: LabRig;

@@ -162,6 +162,12 @@ export class LabVm {
     if (/error|fail|not found/i.test(answer)) throw new Error(`write to ${this.name} ${target}: ${answer.trim()}`);
   }
 
+  /** The running QEMU writes what it keeps of a disk: from then on the image says what the disk holds. */
+  async flush(target: string): Promise<void> {
+    const device = `/machine/peripheral/virtio-disk${diskIndex(target)}/virtio-backend`;
+    await this.virsh(["qemu-monitor-command", this.id, "--hmp", `qemu-io -d ${device} "flush"`]);
+  }
+
   /** One QMP command; QEMU's own error is thrown. */
   qmp(command: QmpCommand): Promise<unknown> {
     return runQmp((args) => this.virsh(args), this.id, command);

@@ -2,7 +2,7 @@
 import type { DiscardFilesInput, DiscardFilesResult } from "#contract/agent-operations.ts";
 import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
-import { removeFile } from "./files.ts";
+import { removeEmptyFolders, removeFile } from "./files.ts";
 import { checkRemovable, type SafePath } from "./paths.ts";
 
 /**
@@ -18,11 +18,14 @@ export async function discardFiles(
   const offences: { field: string; reason: string }[] = [];
   const there = new Map<string, SafePath>();
   const absent: string[] = [];
+  const gone: SafePath[] = [];
   for (const [i, path] of paths.entries()) {
     const checked = await checkRemovable(repositories, path);
     if (!checked.ok) offences.push({ field: `paths[${i}]`, reason: checked.reason });
-    else if (checked.isAbsent) absent.push(path);
-    else there.set(checked.at.real, checked.at);
+    else if (checked.isAbsent) {
+      absent.push(path);
+      gone.push(checked.at);
+    } else there.set(checked.at.real, checked.at);
   }
   if (offences.length > 0) throw invalidInput(offences);
   const files = [...there.values()];
@@ -32,5 +35,7 @@ export async function discardFiles(
     throw new ProblemError("conflict", "Somebody writes to this file: abort the backup first.", { subject: busy.path });
   }
   for (const file of files) await removeFile(file);
+  // An agent that was killed while it made them leaves folders without a file.
+  for (const file of gone) await removeEmptyFolders(file);
   return { removed: files.map(({ path }) => path), absent };
 }

@@ -3,7 +3,7 @@
  * move folders about that belong to it, so what was opened is looked at again before it is given away.
  */
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, readlink, rmdir, unlink } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, readdir, readlink, rmdir, unlink } from "node:fs/promises";
 import { basename, dirname, relative } from "node:path";
 import { HostFailure, observeError } from "../failure.ts";
 import { typeImageError } from "../qemu/images.ts";
@@ -40,8 +40,8 @@ export class MadeFiles {
       try {
         await mkdir(folder, { mode: FOLDER_MODE });
       } catch (thrown) {
-        if (codeOf(thrown) === "EEXIST") continue;
-        throw fileFailure(thrown, `make the folder ${folder}`);
+        if (codeOf(thrown) !== "EEXIST") throw fileFailure(thrown, `make the folder ${folder}`);
+        if (!(await isLeftOurs(folder, owner))) continue;
       }
       this.#folders.push(folder);
       await giveAway(folder, constants.O_RDONLY | constants.O_DIRECTORY, FOLDER_MODE, owner);
@@ -72,6 +72,17 @@ export class MadeFiles {
     // Whatever else was put into a folder meanwhile keeps it.
     for (const folder of this.#folders.reverse()) await rmdir(folder).catch(() => undefined);
   }
+}
+
+/**
+ * A folder that an agent made and was killed before it gave it away: nothing is in it, and QEMU's account may not enter
+ * it. Left so, no backup of that VM could be made ever after.
+ */
+async function isLeftOurs(folder: string, owner: Account): Promise<boolean> {
+  const found = await lstat(folder).catch(() => null);
+  if (!found?.isDirectory() || found.uid !== process.getuid?.()) return false;
+  if (found.uid === owner.uid || found.gid === owner.gid) return false;
+  return (await readdir(folder).catch(() => ["unknown"])).length === 0;
 }
 
 /** The way from one file to another: a repository that moves as a whole stays whole. Never read as a protocol by QEMU. */
@@ -119,7 +130,8 @@ export async function readAllocated(path: string): Promise<number | null> {
  * Removes one file, and the folders above it that are empty then, up to the repository. Through the folder that was
  * opened: the way to it may be changed meanwhile.
  */
-export async function removeFile({ real, repository }: SafePath): Promise<void> {
+export async function removeFile(file: SafePath): Promise<void> {
+  const { real } = file;
   try {
     const folder = await open(dirname(real), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
     try {
@@ -132,6 +144,11 @@ export async function removeFile({ real, repository }: SafePath): Promise<void> 
   } catch (thrown) {
     if (codeOf(thrown) !== "ENOENT") throw fileFailure(thrown, `remove ${real}`);
   }
+  await removeEmptyFolders(file);
+}
+
+/** The folders above a file that are empty, up to the repository. */
+export async function removeEmptyFolders({ real, repository }: SafePath): Promise<void> {
   for (let folder = dirname(real); folder.length > repository.length; folder = dirname(folder)) {
     try {
       await rmdir(folder);

@@ -27,7 +27,15 @@ const good: EndedJob = {
   doneBytes: 10,
 };
 const cancelled: EndedJob = { ...good, type: 5, errorMessage: "Operation canceled" };
-const sight: Sight = { at: T0 + 60_000, isOurs: false, runtimeId: "run-1", completed: null, hasCheckpoint: true };
+const sight: Sight = {
+  since: T0 + 59_990,
+  at: T0 + 60_000,
+  isFree: true,
+  isOurs: false,
+  runtimeId: "run-1",
+  completed: null,
+  hasCheckpoint: true,
+};
 const unwatched: Witness = { heard: null, isWatched: false };
 
 describe("what became of a backup job", () => {
@@ -103,9 +111,23 @@ describe("what became of a backup job", () => {
     expect(judge(note, stopped, unwatched).state).toBe("ended-unseen");
   });
 
-  it("may yet begin for 45 s after it was asked for, unless its checkpoint says that it did", () => {
+  it("may yet begin for 5 s after it was asked for when nothing holds the domain, counted to the begin of the look", () => {
     const asked = { ...note, isBegun: false, seenAt: T0 };
-    const early = { ...sight, at: T0 + 44_000, hasCheckpoint: false };
+    const look = (sinceMs: number, atMs: number) => ({
+      ...sight,
+      since: T0 + sinceMs,
+      at: T0 + atMs,
+      hasCheckpoint: false,
+    });
+    expect(judge(asked, look(4_900, 4_990), unwatched).state).toBe("waiting");
+    expect(judge(asked, look(4_900, 9_000), unwatched).state).toBe("waiting");
+    expect(judge(asked, look(5_100, 5_200), unwatched).state).toBe("ended-unseen");
+    expect(judge(asked, { ...look(5_100, 5_200), isFree: false }, unwatched).state).toBe("waiting");
+  });
+
+  it("may yet begin for 45 s while a job holds the domain, unless its checkpoint says that it did", () => {
+    const asked = { ...note, isBegun: false, seenAt: T0 };
+    const early = { ...sight, since: T0 + 43_990, at: T0 + 44_000, isFree: false, hasCheckpoint: false };
     expect(judge(asked, early, unwatched).state).toBe("waiting");
     expect(judge(asked, { ...early, hasCheckpoint: true }, unwatched).state).toBe("ended-unseen");
     expect(judge(asked, { ...early, at: T0 + 46_000 }, unwatched).state).toBe("ended-unseen");

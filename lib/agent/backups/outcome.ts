@@ -8,7 +8,7 @@
  * | its end was heard while it was known to run                  | what was heard                |
  * | statistics of a job longer than the time since ours was seen | it is ours: what they say     |
  * | the domain stopped, and the agent watched it all the time    | failed                        |
- * | asked for a moment ago by an agent that was killed           | running: it may yet begin     |
+ * | asked for a moment ago, and nobody heard the answer          | running: it may yet begin     |
  * | an agent aborted it, and nobody heard how it ended           | aborted                       |
  * | anything else                                                | ended-unseen                  |
  */
@@ -27,9 +27,12 @@ export type EndedJob = {
   doneBytes: number | null;
 };
 
-/** What one look at the domain saw, at `at` (ms). */
+/** What one look at the domain saw, which began at `since` and had ended at `at` (ms). */
 export type Sight = {
+  since: number;
   at: number;
+  /** No job of any kind is on the domain, so nothing waits for its lock. */
+  isFree: boolean;
   /** Ours runs: a job that writes into exactly its files. */
   isOurs: boolean;
   runtimeId: string | null;
@@ -49,6 +52,11 @@ export type Outcome = { state: "running" } | { state: "waiting" } | NonNullable<
 
 /** libvirt's lock timeout, after which a begin whose caller has died can start no more, with some room. */
 const MAY_YET_BEGIN_MS = 45_000;
+/**
+ * Where no job holds the domain, a begin that libvirt has taken has begun. It takes calls in the order in which they
+ * came to it, so a look that was sent later is answered later; this is room for the little that it does before the lock.
+ */
+const FREE_MAY_YET_BEGIN_MS = 5_000;
 /** Two clocks that read the same time round differently. */
 const CLOCK_MS = 100;
 const COMPLETED = 3;
@@ -109,9 +117,10 @@ export function judge(note: BackupNote, sight: Sight, { heard, isWatched }: Witn
   if (note.isBegun && hasOtherRun && isWatched) {
     return { state: "failed", at, doneBytes: null, error: stopped(null) };
   }
-  if (!note.isBegun && !sight.hasCheckpoint && !hasOtherRun && at - note.askedAt < MAY_YET_BEGIN_MS) {
-    return { state: "waiting" };
-  }
+  const mayYetBegin = sight.isFree
+    ? sight.since - note.askedAt < FREE_MAY_YET_BEGIN_MS
+    : at - note.askedAt < MAY_YET_BEGIN_MS;
+  if (!note.isBegun && !sight.hasCheckpoint && !hasOtherRun && mayYetBegin) return { state: "waiting" };
   // Had it finished in that very moment, not to call it so loses nothing but the time for another one.
   if (note.abortedAt !== null) return { state: "aborted", at, doneBytes: null, error: null };
   return unseen(at);

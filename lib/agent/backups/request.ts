@@ -5,7 +5,7 @@ import type { DiskObservation, Observation } from "#chain/model.ts";
 import type { BeginBackupInput, HostError } from "#contract/agent-operations.ts";
 import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
-import { hostError } from "../host-error.ts";
+import { hostError, lostBackup } from "../host-error.ts";
 import { TEMPORARY_CHECKPOINT } from "../operations/host-steps.ts";
 import { checkFile, checkNewFile, type SafePath } from "./paths.ts";
 
@@ -127,6 +127,7 @@ export function findObstacle(
   if (power !== "running" && power !== "paused") {
     return hostError("not-running", "Only a VM that runs can be backed up by libvirt.", { hostMessage: power });
   }
+  if (job.ok && job.value.operation === "lost-backup") return lostBackup();
   if (job.ok && job.value.operation !== "none") {
     const seconds = Math.round(job.value.elapsedMs / 1000);
     const detail = `A ${job.value.operation} job holds this VM for ${seconds} s now.`;

@@ -4,13 +4,14 @@ import type { BeginBackupInput, CurrentBackup } from "#contract/agent-operations
 import { ProblemError } from "#contract/problem.ts";
 import { MadeFiles } from "../backups/files.ts";
 import type { BackupNote } from "../backups/note.ts";
+import { judge } from "../backups/outcome.ts";
 import { findObstacle, inconsistentBases, type PreparedDisk, prepareDisks } from "../backups/request.ts";
 import { HostFailure, observeError } from "../failure.ts";
 import { hostError, toHostError } from "../host-error.ts";
 import { readImage } from "../qemu/images.ts";
 import { newCheckpointXml, pushXml } from "./backup-push.ts";
 import { failed } from "./backup-views.ts";
-import type { BackupWatch, Place } from "./backup-watch.ts";
+import { type BackupWatch, type Place, toSight } from "./backup-watch.ts";
 import type { CallPool } from "./call-pool.ts";
 import { CallFailure } from "./call-process.ts";
 import type { CallOps } from "./ipc.ts";
@@ -18,7 +19,7 @@ import { observeDomain } from "./observe.ts";
 
 /** libvirt itself gives up on its lock after 30 s. */
 export const CHANGE_DEADLINE_MS = 40_000;
-const REAP_EVERY_MS = 5_000;
+const REAP_EVERY_MS = 1_000;
 const REAP_FOR_MS = 120_000;
 
 export type BackupParts = { pool: CallPool; watch: BackupWatch; repositories: readonly string[]; qmp: boolean };
@@ -134,7 +135,10 @@ async function ask(
   }
 }
 
-/** After a begin that hung: the daemon may begin it later. Ends it then, with all that it made. */
+/**
+ * After a begin that hung, or whose answer was lost with the connection: the daemon may begin it later. Ends it then,
+ * with all that it made; when it can begin no more all that was made goes too, unless it had begun and is over.
+ */
 async function reap({ pool, watch }: Pick<BackupParts, "pool" | "watch">, note: BackupNote, undo: Undo): Promise<void> {
   const { vmId, checkpointId } = note;
   const signal = watch.closing;
@@ -142,10 +146,21 @@ async function reap({ pool, watch }: Pick<BackupParts, "pool" | "watch">, note: 
   const deadline = Date.now() + REAP_FOR_MS;
   while (Date.now() < deadline && !signal.aborted) {
     await sleep(REAP_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
-    const aborted = await pool
-      .call("abortPush", { vmId, files, checkpointId }, { vmId, deadlineMs: CHANGE_DEADLINE_MS })
-      .catch(() => null);
-    if (aborted) break;
+    const since = Date.now();
+    const look = await pool.call("backupLook", { vmId, checkpointId }, { vmId }).catch(() => undefined);
+    if (look === undefined) continue;
+    const sight = toSight(note, look, since);
+    if (sight.isOurs) {
+      const options = { vmId, deadlineMs: CHANGE_DEADLINE_MS };
+      if (await pool.call("abortPush", { vmId, files, checkpointId }, options).catch(() => null)) break;
+      continue;
+    }
+    const { state } = judge(note, sight, { heard: null, isWatched: false });
+    if (state === "waiting") continue;
+    if (state === "ended-unseen" && !sight.hasCheckpoint) break;
+    // It had begun. What became of it is in the note from the next look on.
+    watch.forget(vmId);
+    return;
   }
   if (!signal.aborted) await undo();
 }

@@ -1,14 +1,16 @@
 /** Push-mode backup jobs: their XML, and the calls on them, which run inside a call child. */
+
+import type { HostJob } from "#chain/model.ts";
 import type { HostError } from "#contract/agent-operations.ts";
 import type { EndedJob } from "../backups/outcome.ts";
 import { HostFailure, observeError } from "../failure.ts";
-import { hostError, toHostError } from "../host-error.ts";
+import { hostError, lostBackup, toHostError } from "../host-error.ts";
 import { TEMPORARY_CHECKPOINT } from "../operations/host-steps.ts";
 import { type Connection, LibvirtFailure } from "./connection.ts";
 import { readDomainXml } from "./domain-xml.ts";
 import { VIR_ERR } from "./errors.ts";
 import { decodeTypedParams, type Out, type Ptr } from "./ffi.ts";
-import { isActive, readJob, readState, readXml, withDomain } from "./inspect.ts";
+import { isActive, isAtWork, readJob, readState, readXml, withDomain } from "./inspect.ts";
 import type { BackupLook, CallOps, RunningBackup } from "./ipc.ts";
 import type { RuntimeIds } from "./runtime-id.ts";
 import { attr, buildXml, child, children, parseXml } from "./xml.ts";
@@ -17,7 +19,6 @@ const REUSE_EXTERNAL = 1;
 /** VIR_DOMAIN_JOB_STATS_COMPLETED | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED. */
 const COMPLETED_AND_KEPT = 3;
 const OPERATION_BACKUP = 9;
-const NO_DOMAIN_BACKUP = 104;
 const DELETE_METADATA_ONLY = 2;
 
 type Reader = { connection: Connection; runtimeIds: RuntimeIds };
@@ -115,7 +116,7 @@ function orNull<T>(call: () => T, code: number): T | null {
 function readRunning(c: Connection, domain: Ptr): RunningBackup | null {
   const xml = c.lib.domainBackupGetXml(domain, 0);
   if (xml !== null) return readBackupXml(xml);
-  return orNull(() => c.fail(), NO_DOMAIN_BACKUP);
+  return orNull(() => c.fail(), VIR_ERR.NO_DOMAIN_BACKUP);
 }
 
 function hasCheckpoint(c: Connection, domain: Ptr, id: string): boolean {
@@ -151,7 +152,7 @@ export function lookAtBackup(
     return {
       isRunning: isActive(power),
       runtimeId,
-      job: job === null || job.operation === "none" ? null : job,
+      job: job !== null && isAtWork(job) ? job : null,
       // A job that is about to end has its XML still and its statistics no more.
       backup: running,
       completed: readCompleted(c, domain),
@@ -161,8 +162,7 @@ export function lookAtBackup(
 }
 
 /** One that is in the way. @throws HostFailure lock-held */
-function assertFree(c: Connection, domain: Ptr): void {
-  const { operation, elapsedMs } = readJob(c, domain);
+function assertFree({ operation, elapsedMs }: HostJob): void {
   if (operation === "none") return;
   const since = `for ${Math.round(elapsedMs / 1000)} s`;
   throw new HostFailure(observeError("lock-held", `A ${operation} job is on this domain ${since}.`));
@@ -185,7 +185,9 @@ export function beginPush(
       const words = `was ${runtimeId}, is ${now.runtimeId}`;
       throw new HostFailure(observeError("domain-changed", "The domain was started anew meanwhile.", words));
     }
-    assertFree(c, domain);
+    const job = readJob(c, domain);
+    if (job.operation === "lost-backup") return refused(lostBackup());
+    assertFree(job);
     // Of a deletion whose agent was killed. Where it is the only definition libvirt may take it for the current one, and
     // would make it the new checkpoint's parent.
     if (hasCheckpoint(c, domain, TEMPORARY_CHECKPOINT)) {

@@ -113,11 +113,12 @@ export class BackupWatch {
       const place = await this.notes.find(vmId);
       const checkpointId = place?.note.checkpointId ?? null;
       const heardBefore = this.#watches.get(vmId)?.heard ?? null;
+      const since = Date.now();
       const look = await this.#pool.call("backupLook", { vmId, checkpointId }, { vmId });
       if (place === null || place.note.end !== null) return { place, look, isWaiting: false };
       const watch = this.#watches.get(vmId);
       if (watch?.isAsking) return { place, look, isWaiting: look?.backup == null };
-      const sight = toSight(place.note, look);
+      const sight = toSight(place.note, look, since);
       const isWatched = watch !== undefined && watch.connection !== null && watch.connection === this.#connection;
       const outcome = judge(place.note, sight, { heard: surelyHeard(watch, sight), isWatched });
       if (outcome.state === "waiting") return { place, look, isWaiting: true };
@@ -175,10 +176,13 @@ function surelyHeard(watch: Watch | undefined, { completed }: Sight): EndedJob |
   return heard.whileAsking && completed?.elapsedMs !== heard.ended.elapsedMs ? null : heard.ended;
 }
 
-function toSight(note: BackupNote, look: BackupLook | null): Sight {
+/** @param since when the look was begun */
+export function toSight(note: BackupNote, look: BackupLook | null, since: number): Sight {
   const files = note.disks.map(({ real }) => real);
   return {
+    since,
     at: Date.now(),
+    isFree: look !== null && look.job === null && look.backup === null,
     isOurs: look !== null && look.backup !== null && isSameFiles(look.backup, files),
     runtimeId: look?.runtimeId ?? null,
     completed: look?.completed ?? null,

@@ -3,12 +3,11 @@ import { statSync } from "node:fs";
 import { HostFailure, observeError } from "../failure.ts";
 import { type Connection, LibvirtFailure } from "./connection.ts";
 import { readAllTargets } from "./domain-xml.ts";
+import { VIR_ERR } from "./errors.ts";
 import type { Ptr } from "./ffi.ts";
 import { readJob, readXml, withDomain } from "./inspect.ts";
 import type { RuntimeIds } from "./runtime-id.ts";
 import { attr, child, parseXml } from "./xml.ts";
-
-const VIR_ERR_NO_DOMAIN_BACKUP = 104;
 
 /** Account of the domain's QEMU and the targets of all its disks, read-only ones too. */
 export function readOwner(
@@ -46,7 +45,7 @@ export function abortPull(c: Connection, handle: Ptr, input: { vmId: string; soc
       try {
         c.fail();
       } catch (thrown) {
-        if (thrown instanceof LibvirtFailure && thrown.code === VIR_ERR_NO_DOMAIN_BACKUP) return false;
+        if (thrown instanceof LibvirtFailure && thrown.code === VIR_ERR.NO_DOMAIN_BACKUP) return false;
         throw thrown;
       }
     }

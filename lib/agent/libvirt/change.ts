@@ -7,7 +7,7 @@ import { type Connection, LibvirtFailure } from "./connection.ts";
 import { readDomainXml } from "./domain-xml.ts";
 import { VIR_ERR } from "./errors.ts";
 import type { Ptr } from "./ffi.ts";
-import { isActive, readJob, readState, readXml, withDomain } from "./inspect.ts";
+import { isActive, isAtWork, readJob, readState, readXml, withDomain } from "./inspect.ts";
 import type { RuntimeIds } from "./runtime-id.ts";
 
 const CREATE_REDEFINE = 1;
@@ -27,7 +27,7 @@ function assertFree(reader: Reader, domain: Ptr, { vmId, runtimeId }: Pin): void
   }
   if (!isActive(state.power)) return;
   const job = readJob(c, domain);
-  if (job.operation !== "none") {
+  if (isAtWork(job)) {
     throw new HostFailure(observeError("lock-held", `A ${job.operation} job is on this domain.`));
   }
 }

@@ -25,9 +25,11 @@ export const VIR_ERR = {
   ACCESS_DENIED: 88,
   AUTH_UNAVAILABLE: 94,
   NO_DOMAIN_CHECKPOINT: 103,
+  NO_DOMAIN_BACKUP: 104,
 } as const;
 /** virErrorDomain: the RPC layer, that is to say the connection and not the thing asked about. */
 const VIR_FROM_RPC = 7;
+export const VIR_FROM_QEMU = 10;
 
 const DENIED: number[] = [
   VIR_ERR.OPERATION_DENIED,

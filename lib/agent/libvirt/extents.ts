@@ -7,6 +7,7 @@ import type { Extents } from "#contract/common.ts";
 import { ProblemError } from "#contract/problem.ts";
 import type { ExtentsRequest } from "../driver.ts";
 import { HostFailure, observeError } from "../failure.ts";
+import { LOST_BACKUP_WORDS } from "../host-error.ts";
 import { type DirtyExtent, foldExtents, readColdExtents } from "../qemu/extents.ts";
 import type { LiveDisk } from "../qemu/nodes.ts";
 import type { CallPool } from "./call-pool.ts";
@@ -43,6 +44,9 @@ async function readCold(disk: InspectedDisk, name: string): Promise<DirtyExtent[
 function assertCanPull(inspection: Inspection, request: ExtentsRequest): void {
   const { job, checkpoints } = inspection;
   if (!job.ok) throw new HostFailure(job.error);
+  if (job.value.operation === "lost-backup") {
+    throw new HostFailure({ ...observeError("lock-held", LOST_BACKUP_WORDS), retryable: false });
+  }
   if (job.value.operation !== "none") {
     throw new HostFailure(observeError("lock-held", `A ${job.value.operation} job is on this domain.`));
   }

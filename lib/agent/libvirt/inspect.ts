@@ -6,7 +6,7 @@ import { BlockNodes, QUERY_NAMED_BLOCK_NODES, readBlockNodes } from "../qemu/nod
 import { readCheckpoints } from "./checkpoint-xml.ts";
 import { type Connection, LibvirtFailure } from "./connection.ts";
 import { type DomainDisk, readDomainXml } from "./domain-xml.ts";
-import { VIR_ERR } from "./errors.ts";
+import { VIR_ERR, VIR_FROM_QEMU } from "./errors.ts";
 import { decodeTypedParams, type Out, type Ptr, takePointers } from "./ffi.ts";
 import type { InspectedDisk, Inspection } from "./ipc.ts";
 import type { RuntimeIds } from "./runtime-id.ts";
@@ -78,6 +78,23 @@ const OPERATION: Record<number, HostJob["operation"]> = {
   10: "snapshot",
 };
 const NO_JOB: HostJob = { operation: "none", elapsedMs: 0, doneBytes: null, totalBytes: null };
+const LOST_BACKUP: HostJob = { ...NO_JOB, operation: "lost-backup" };
+
+/**
+ * libvirt notes that it holds a domain for a backup before it notes the backup. Killed in between it finds the one
+ * again and not the other: it has no statistics to tell (VIR_ERR_INTERNAL_ERROR of the QEMU driver, "backup job data
+ * missing") and no backup (VIR_ERR_NO_DOMAIN_BACKUP). See lib/decisions/a-backup-that-libvirt-lost.md.
+ */
+function isLostBackup(c: Connection, domain: Ptr, { code, libvirt }: LibvirtFailure): boolean {
+  if (code !== VIR_ERR.INTERNAL_ERROR || libvirt?.domain !== VIR_FROM_QEMU) return false;
+  if (c.lib.domainBackupGetXml(domain, 0) !== null) return false;
+  try {
+    return c.fail();
+  } catch (thrown) {
+    if (thrown instanceof LibvirtFailure && thrown.code === VIR_ERR.NO_DOMAIN_BACKUP) return true;
+    throw thrown;
+  }
+}
 
 export function readJob(c: Connection, domain: Ptr): HostJob {
   const type: Out<number> = [0];
@@ -89,6 +106,7 @@ export function readJob(c: Connection, domain: Ptr): HostJob {
     } catch (thrown) {
       // The domain stopped under the read; its state afterwards says so.
       if (thrown instanceof LibvirtFailure && thrown.code === VIR_ERR.OPERATION_INVALID) return NO_JOB;
+      if (thrown instanceof LibvirtFailure && isLostBackup(c, domain, thrown)) return LOST_BACKUP;
       throw thrown;
     }
   }
@@ -104,6 +122,9 @@ export function readJob(c: Connection, domain: Ptr): HostJob {
     totalBytes: number("disk_total") ?? number("data_total"),
   };
 }
+
+/** Whether something is at work on the domain. A backup that libvirt lost is not: it only keeps others from beginning. */
+export const isAtWork = ({ operation }: HostJob): boolean => operation !== "none" && operation !== "lost-backup";
 
 /** A failed part becomes a typed failure of that part; a lost connection ends the whole read. */
 function attempt<T>(read: () => T): Read<T> {

@@ -45,7 +45,7 @@ export class PinnedWork {
     }
     const { job } = observation;
     if (!job.ok) throw problemOfRead(job.error, vmId);
-    if (job.value.operation !== "none") {
+    if (job.value.operation !== "none" && job.value.operation !== "lost-backup") {
       const detail = `A ${job.value.operation} job is on this domain, since ${Math.round(job.value.elapsedMs / 1000)} s.`;
       throw new ProblemError("vm_busy", detail, { subject: vmId });
     }

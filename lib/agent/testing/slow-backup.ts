@@ -23,7 +23,7 @@ type Message = { QMP?: unknown; event?: string; data?: { status?: string; id?: s
 export type SlowBackup = {
   /** Resolves when a job on the disk has been caught. */
   caught: Promise<void>;
-  /** Lets it go at full speed. */
+  /** Lets it go at full speed, also one that begins later. */
   release(): void;
   close(): void;
 };
@@ -39,13 +39,14 @@ export async function slowDownNextBackup(monitor: string, target: string): Promi
   const caught = Promise.withResolvers<void>();
   const timer = setTimeout(() => caught.reject(new Error("no backup job was there to be slowed down")), CATCH_MS);
   let device = "";
+  let isReleased = false;
   socket.on("error", ready.reject);
   createInterface(socket).on("line", (line) => {
     const message = JSON.parse(line) as Message;
     if (message.QMP !== undefined) send(socket, "qmp_capabilities");
     else if (message.event === "JOB_STATUS_CHANGE") {
       const { id = "", status } = message.data ?? {};
-      if (!id.startsWith(`backup-${target}-`) || status !== "running" || device !== "") return;
+      if (!id.startsWith(`backup-${target}-`) || status !== "running" || device !== "" || isReleased) return;
       device = id;
       send(socket, "block-job-set-speed", { device, speed: SLOW_BYTES_PER_SECOND });
     } else if (message.event === undefined && device === "") ready.resolve();
@@ -59,7 +60,10 @@ export async function slowDownNextBackup(monitor: string, target: string): Promi
   await ready.promise;
   return {
     caught: caught.promise,
-    release: () => send(socket, "block-job-set-speed", { device, speed: 0 }),
+    release() {
+      isReleased = true;
+      if (device !== "") send(socket, "block-job-set-speed", { device, speed: 0 });
+    },
     close() {
       clearTimeout(timer);
       socket.destroy();

@@ -1,10 +1,13 @@
 /** The VM as a whole: where it runs and what holds it. */
 import type { Finding } from "../model.ts";
+import { LOST_BY_LIBVIRT } from "../words/findings.ts";
 import type { DriftContext } from "./context.ts";
 import { makeFinding } from "./make.ts";
 
 export function findVmDefects(ctx: DriftContext): Finding[] {
-  return [...twoHosts(ctx), ...stuckBackup(ctx)];
+  const stuck = stuckBackup(ctx);
+  const lost = lostBackup(ctx).filter(({ id }) => !stuck.some((other) => other.id === id));
+  return [...twoHosts(ctx), ...stuck, ...lost];
 }
 
 function twoHosts(ctx: DriftContext): Finding[] {
@@ -17,13 +20,20 @@ function twoHosts(ctx: DriftContext): Finding[] {
   return [makeFinding({ kind: "vm.two-hosts", evidence: { metadata } })];
 }
 
+/** Nothing ends such a job but the end of this run of the VM and of its libvirt. */
+function lostBackup({ absent, input: { observation } }: DriftContext): Finding[] {
+  if (!observation.job.ok || absent || observation.job.value.operation !== "lost-backup") return [];
+  const evidence = { metadata: "libvirt holds the VM for a backup job of which it has no data" };
+  return [makeFinding({ kind: "backup.stuck", reason: LOST_BY_LIBVIRT, evidence, remedies: [] })];
+}
+
 function stuckBackup(ctx: DriftContext): Finding[] {
   const { observation, runningBackup, jobLimitMs } = ctx.input;
   if (!observation.job.ok || ctx.absent) return [];
   const job = observation.job.value;
   const checkpointId = runningBackup?.checkpointId ?? null;
   const record = runningBackup ? `a backup is recorded as running since ${runningBackup.startedAt}` : null;
-  if (job.operation === "none") {
+  if (job.operation === "none" || job.operation === "lost-backup") {
     const ours = ctx.input.inFlight.some((flight) => flight.kind === "backup");
     if (!runningBackup || ours) return [];
     // Begun after this read: the read could not see it.

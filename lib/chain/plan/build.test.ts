@@ -45,6 +45,32 @@ const backup = (mode: "full" | "incremental" | "auto"): PlanRequest => ({
   repository: null,
 });
 
+describe("a backup that libvirt lost", () => {
+  const world = healthyLine(3);
+  world.observation.job = {
+    ok: true,
+    value: { operation: "lost-backup", elapsedMs: 0, doneBytes: null, totalBytes: null },
+  };
+
+  test("keeps away the plan of a backup, which says what ends it, and of nothing else", () => {
+    const [refusal] = refused(world, backup("auto"));
+    expect(refusal?.code).toBe("job-running");
+    expect(refusal?.reason).toContain("restart libvirt");
+    expect(refused(world, { intent: "prune", rule: { ids: ["cp1"] } })).toEqual([]);
+    expect(refused(world, { intent: "remove", checkpointIds: ["cp2"], bitmaps: [] })).toEqual([]);
+  });
+
+  test("is a finding beside the backup that still counts as running, and blocks the next one", () => {
+    const running = { ...world, runningBackup: { checkpointId: "cp3", startedAt: "2020-01-01T00:00:00.000Z" } };
+    const found = findDrift(running).filter(({ kind }) => kind === "backup.stuck");
+    expect(found.map(({ reason, remedies }) => [reason, remedies])).toEqual([
+      ["no-such-job", ["close"]],
+      ["lost-by-libvirt", []],
+    ]);
+    expect(found[1]?.consequence).toContain("then start the VM");
+  });
+});
+
 describe("redefine", () => {
   test("strict with one bad bitmap among 100 refuses and names checkpoint, disk and state", () => {
     const refusals = refused(lostWithOneBad(), { intent: "redefine", mode: "strict" });

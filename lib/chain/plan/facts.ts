@@ -16,7 +16,13 @@ import type {
 import { orderCheckpoints } from "../order.ts";
 import { byId } from "../tree.ts";
 import { isLive, readCheckpoints, readLayers } from "../trust.ts";
+import { LOST_BY_LIBVIRT } from "../words/findings.ts";
 import type { BitmapName } from "./model.ts";
+
+/** The backup that counts as running and is stuck; one that libvirt itself has lost is no obstacle but to a backup. */
+export function findStuck(findings: readonly Finding[]): Finding | undefined {
+  return findings.find(({ kind, reason }) => kind === "backup.stuck" && reason !== LOST_BY_LIBVIRT);
+}
 
 /** The two things that a plan changes. Values: every change makes new ones. */
 export type PlanState = { record: VmRecord; observation: Observation };

@@ -2,7 +2,7 @@
 import type { Observation } from "../model.ts";
 import { observeErrorWords } from "../words/errors.ts";
 import { refusal } from "./draft.ts";
-import { listedOf, type PlanFacts } from "./facts.ts";
+import { findStuck, listedOf, type PlanFacts } from "./facts.ts";
 import type { PlanInput, PlanRefusal } from "./model.ts";
 
 const TWO_HOSTS = "The VM is active on two hosts. Nothing is changed on either until one of them is stopped.";
@@ -26,7 +26,7 @@ export function guardRecord({ findings }: PlanInput): PlanRefusal[] {
 }
 
 /** libvirt's list was read, the VM is known there, and no job holds it. */
-export function guardHost({ observation, findings }: PlanInput, facts: PlanFacts): PlanRefusal[] {
+export function guardHost({ observation, findings, request }: PlanInput, facts: PlanFacts): PlanRefusal[] {
   const refusals: PlanRefusal[] = [];
   if (observation.power === "unknown")
     refusals.push(refusal("cannot-tell", "libvirt did not say whether the VM runs."));
@@ -39,14 +39,22 @@ export function guardHost({ observation, findings }: PlanInput, facts: PlanFacts
       const reason = `It could not be read whether a job holds the VM: ${observation.job.error.message}`;
       refusals.push(refusal("cannot-tell", reason));
     }
-  } else if (observation.job.value.operation !== "none") {
-    refusals.push(refusal("job-running", jobWords(observation.job.value.operation)));
-  } else if (findings.some(({ kind }) => kind === "backup.stuck")) {
+    return refusals;
+  }
+  const { operation } = observation.job.value;
+  if (operation !== "none" && operation !== "lost-backup") {
+    refusals.push(refusal("job-running", jobWords(operation)));
+  } else if (operation === "lost-backup" && request.intent === "backup") {
+    refusals.push(refusal("job-running", LOST));
+  } else if (findStuck(findings)) {
     const reason = "A backup is recorded as running that libvirt does not know. Close it first.";
     refusals.push(refusal("job-running", reason));
   }
   return refusals;
 }
+
+const LOST =
+  "libvirt holds the VM for a backup that it lost when it was killed: stop the VM, restart libvirt, then start the VM.";
 
 function jobWords(operation: string): string {
   return operation === "other" ? "A job of libvirt holds the VM." : `A ${operation} job of libvirt holds the VM.`;

@@ -2,7 +2,7 @@
 import { carryProofs, findDrift } from "../findings/index.ts";
 import type { DriftInput, Finding } from "../model.ts";
 import { nextBackup } from "../verdict.ts";
-import type { PlanState } from "./facts.ts";
+import { findStuck, type PlanState } from "./facts.ts";
 import type { PlanAction, PlanCost, PlanInput } from "./model.ts";
 
 export type Outcome = {
@@ -46,7 +46,7 @@ function driftInput(input: PlanInput, state: PlanState, closed: boolean): DriftI
   const replaced = new Set(
     input.findings.filter(({ kind }) => kind === "disk.replaced").map(({ subject }) => subject.disk),
   );
-  const stuck = input.findings.find(({ kind }) => kind === "backup.stuck");
+  const stuck = findStuck(input.findings);
   const tooLong = stuck?.reason === "too-long";
   return {
     ...state,

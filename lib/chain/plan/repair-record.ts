@@ -3,7 +3,7 @@ import type { Finding, RecordCheckpoint } from "../model.ts";
 import { type OrderOffence, orderCheckpoints } from "../order.ts";
 import * as words from "../words/plans.ts";
 import { type DraftResult, drafted, refusal, refuse } from "./draft.ts";
-import { listedOf, type PlanFacts } from "./facts.ts";
+import { findStuck, listedOf, type PlanFacts } from "./facts.ts";
 import type { PlanAction, PlanInput, PlanLoss, PlanRefusal, PlanRequest } from "./model.ts";
 
 type RepairRequest = Extract<PlanRequest, { intent: "repair-record" }>;
@@ -35,7 +35,7 @@ function part(given: Partial<Part>): Part {
 /** A job that is aborted cannot be recorded as running any longer. */
 function repairBackup({ findings }: PlanInput, { closeBackup, abortJob }: RepairRequest): Part {
   if (!closeBackup && !abortJob) return part({});
-  const stuck = findings.find(({ kind }) => kind === "backup.stuck");
+  const stuck = findStuck(findings);
   const offers = (remedy: "abort" | "close") => stuck?.remedies.includes(remedy) ?? false;
   const refusals: PlanRefusal[] = [];
   if (abortJob && !offers("abort")) {

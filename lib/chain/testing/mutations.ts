@@ -169,7 +169,12 @@ export const MUTATIONS: Readonly<Record<FindingKind, Mutation>> = {
   "backup.stuck": (input, pick) => {
     const { observation } = input;
     if (!observation.job.ok) return null;
-    if (pick(2) === 1) {
+    const which = pick(3);
+    if (which === 2) {
+      observation.job.value = { operation: "lost-backup", elapsedMs: 0, doneBytes: null, totalBytes: null };
+      return [findingId("backup.stuck", null, null, null)];
+    }
+    if (which === 1) {
       observation.job.value = { operation: "backup", elapsedMs: input.jobLimitMs + 1, doneBytes: 1, totalBytes: 2 };
       return [findingId("backup.stuck", null, null, null)];
     }

@@ -5,6 +5,9 @@
 import { assertNever } from "../assert-never.ts";
 import type { FindingKind, FindingSubject } from "../model.ts";
 
+/** Reason of `backup.stuck`: libvirt holds the VM for a backup job that it lost when it was killed. */
+export const LOST_BY_LIBVIRT = "lost-by-libvirt";
+
 export type FindingWords = { explanation: string; consequence: string };
 export type WordsInput = {
   kind: FindingKind;
@@ -176,6 +179,11 @@ export function findingWords(input: WordsInput): FindingWords {
         "If both write to the same image its data is being damaged now. Nothing is changed by us on either host. Find out which one is the real one and stop the other.",
       );
     case "backup.stuck":
+      if (reason === LOST_BY_LIBVIRT)
+        return words(
+          "libvirt was killed as a backup of this VM began. It still holds the VM for that backup and knows nothing of it any more. No backup runs.",
+          "No backup of this VM can begin, and nothing ends this but a restart: stop the VM, then restart libvirt on its host, then start the VM. In another order libvirt refuses to start it. Until then checkpoints can be redefined, healed and removed.",
+        );
       return words(
         reason === "no-such-job"
           ? "A backup is recorded as running, but libvirt has no job on this VM. The job ended, or its host or agent failed, before the end was recorded."

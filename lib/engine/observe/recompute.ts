@@ -171,7 +171,7 @@ export async function recompute(tx: Tx, vmId: string): Promise<Recomputed> {
   await notifyChange(tx, { type: "vm", vmId });
   return {
     toRead: migrates ? [] : toRead.filter((view) => !view.hostOffline).map((view) => view.hostId),
-    unsettled: observation.job.ok && observation.job.value.operation !== "none",
+    unsettled: observation.job.ok && !["none", "lost-backup"].includes(observation.job.value.operation),
     repairable: isLive(observation) && !twoHosts && standing.some((finding) => isRepairable(finding)),
   };
 }

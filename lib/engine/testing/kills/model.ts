@@ -1,0 +1,47 @@
+/** Words of the kill run. */
+import type { PlanRequest } from "#chain/plan/model.ts";
+
+export const OPERATIONS = ["redefine", "heal", "prune", "backup"] as const;
+export const VICTIMS = ["agent", "engine", "libvirtd", "qemu"] as const;
+export type Operation = (typeof OPERATIONS)[number];
+export type Victim = (typeof VICTIMS)[number];
+
+/** `operation`: in it, before or just after it. `recovery`: what was killed has just been started. `repair`: in the job that a person then asks for. */
+export type Phase = "operation" | "recovery" | "repair";
+
+/**
+ * `step` null: `afterMs` counts from the job's creation; else from the moment at which so many of its steps were done.
+ * `stalled`: QEMU is stopped for a moment before, so that libvirt dies in the middle of a call to it.
+ */
+export type Strike = { phase: Phase; victims: Victim[]; step: number | null; afterMs: number; stalled: boolean };
+
+/** One process that was killed. */
+export type Kill = { n: number; operation: Operation; victim: Victim; phase: Phase; together: boolean };
+
+/** What one round was about, and what may be gone after it. */
+export type Round = {
+  operation: Operation;
+  request: PlanRequest;
+  /** `disk:checkpoint` of everything that was recorded before the damage. */
+  before: string[];
+  /** Those that the operation may take away when nothing else is lost. */
+  mayGo: Set<string>;
+  beganAt: Date;
+  /** QEMU copies as slowly as it can until the kills are over: they fall into the copying. */
+  isSlow: boolean;
+};
+
+export type KillReport = {
+  seed: number;
+  kills: Kill[];
+  rounds: number;
+  /** How the jobs that were killed in ended, by operation and state. */
+  outcomes: Map<string, number>;
+  /** Backups in which one disk was taken in full and another incrementally. */
+  mixed: number;
+  /** Finished backups that were compared with the disk, byte for byte. */
+  compared: number;
+  /** Times that libvirt lost a backup job of its own, and the VM had to be restarted as the finding says. */
+  lostByLibvirt: number;
+  faults: string[];
+};

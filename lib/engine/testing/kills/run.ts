@@ -1,0 +1,104 @@
+/**
+ * Kills agent, engine, libvirtd and QEMU by SIGKILL at seeded points of redefine, heal, prune and backup on real hosts,
+ * starts what was killed again, and says what does not hold afterwards. Used by the test and by the bench.
+ */
+import type { LabRig } from "../lab-rig.ts";
+import { applyNow, readAll } from "../plan-job.ts";
+import { checkSettled, checkWhole, compareBackups } from "./check.ts";
+import { type KillReport, OPERATIONS, type Operation, type Round, type Strike } from "./model.ts";
+import { Preparation } from "./prepare.ts";
+import { Random } from "./random.ts";
+import { converge, settle, Watch } from "./settle.ts";
+import { Stage } from "./stage.ts";
+import { describeStrike, drawStrikes } from "./strikes.ts";
+
+export type KillOptions = {
+  rig: LabRig;
+  seed: number;
+  kills: number;
+  /** ms since the epoch. */
+  stopAt?: number;
+  /** Only these. */
+  operations?: readonly Operation[];
+  /** Gets a line a round. */
+  log?: (line: string) => void;
+};
+
+/** Runs until `kills` processes were killed, `stopAt` has passed, or something does not hold. */
+export async function runKills(options: KillOptions): Promise<KillReport> {
+  const { rig, seed, kills, stopAt, operations = OPERATIONS, log = () => {} } = options;
+  const stage = await Stage.open(rig, `killed-${seed}`);
+  const random = new Random(seed);
+  const preparation = new Preparation(stage, random, operations);
+  const report: KillReport = {
+    seed,
+    kills: [],
+    rounds: 0,
+    outcomes: new Map(),
+    mixed: 0,
+    compared: 0,
+    lostByLibvirt: 0,
+    faults: [],
+  };
+  try {
+    while (report.kills.length < kills && Date.now() < (stopAt ?? Number.POSITIVE_INFINITY)) {
+      const strikes = drawStrikes(random);
+      log(await playRound(stage, await preparation.next(), strikes, report));
+      if (report.faults.length > 0) break;
+    }
+    return report;
+  } finally {
+    await stage.close();
+  }
+}
+
+/** One operation, its kills, and everything that must hold afterwards. Returns the line about it. */
+async function playRound(stage: Stage, round: Round, strikes: Strike[], report: KillReport): Promise<string> {
+  const began = Date.now();
+  const done: Strike[] = [];
+  const faults: string[] = [];
+  let jobState = "unsettled";
+  const strike = async (one: Strike, jobId: string) => {
+    await stage.strike(one, jobId);
+    done.push(one);
+  };
+  const watch = new Watch(stage);
+  try {
+    const release = round.isSlow ? await stage.slowDown() : () => {};
+    const jobId = await applyNow(stage.engine.db, stage.vm.id, round.request);
+    for (const one of strikes) if (one.phase !== "repair") await strike(one, jobId);
+    release();
+    jobState = await settle(stage, jobId);
+    await readAll(stage.engine, stage.vm.id);
+    faults.push(...(await checkSettled(stage)));
+    const repair = await converge(stage, async (repairId) => {
+      for (const one of strikes) if (one.phase === "repair") await strike(one, repairId);
+    });
+    if (repair.lostByLibvirt) report.lostByLibvirt += 1;
+    const wasQemuKilled = done.some(({ victims }) => victims.includes("qemu"));
+    faults.push(...(await checkWhole(stage, round, wasQemuKilled)));
+    const { compared, mixed, faults: differing } = await compareBackups(stage, round);
+    report.compared += compared;
+    report.mixed += mixed;
+    faults.push(...differing);
+  } catch (error) {
+    faults.push(error instanceof Error ? error.message : String(error));
+  }
+  faults.push(...(await watch.stop()));
+  note(report, round, done, jobState);
+  const what = `${round.isSlow ? "slow " : ""}${round.operation}, ${done.map(describeStrike).join(", then ")}`;
+  report.faults.push(...faults.map((words) => `${what}: ${words}`));
+  const count = String(report.kills.length).padStart(4);
+  return `${count}  ${what}: job ${jobState}, ${((Date.now() - began) / 1_000).toFixed(1)} s`;
+}
+
+function note(report: KillReport, { operation }: Round, strikes: Strike[], jobState: string): void {
+  report.rounds += 1;
+  const outcome = `${operation} ${jobState.split(" ")[0]}`;
+  report.outcomes.set(outcome, (report.outcomes.get(outcome) ?? 0) + 1);
+  for (const { victims, phase } of strikes)
+    for (const victim of victims) {
+      const n = report.kills.length + 1;
+      report.kills.push({ n, operation, victim, phase, together: victims.length > 1 });
+    }
+}

@@ -1,0 +1,108 @@
+/** Waits until the product has recovered, and does what a person would do then. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { PlanRequest } from "#chain/plan/model.ts";
+import { getJob, getVm, listLeftovers, listOpenFindings } from "#db/index.ts";
+import { applyNow, readAll } from "../plan-job.ts";
+import type { Stage } from "./stage.ts";
+import { readFalseBases, readRecorded } from "./witness.ts";
+
+const SETTLE_MS = 90_000;
+const LOOK_MS = 25;
+const ROUNDS = 5;
+
+/** Looks at every moment for a base whose backup did not finish. */
+export class Watch {
+  readonly seen = new Set<string>();
+  #stopped = false;
+  readonly #work: Promise<void>;
+
+  constructor(stage: Stage) {
+    this.#work = this.#look(stage);
+  }
+
+  async #look(stage: Stage): Promise<void> {
+    while (!this.#stopped) {
+      for (const words of await readFalseBases(stage)) this.seen.add(words);
+      await delay(LOOK_MS);
+    }
+  }
+
+  async stop(): Promise<string[]> {
+    this.#stopped = true;
+    await this.#work;
+    return [...this.seen];
+  }
+}
+
+/** Until no job works on the VM and nothing is between two states. Returns how the job ended. @throws with everything that is known */
+export async function settle(stage: Stage, jobId: string): Promise<string> {
+  const { orm, pool } = stage.engine.db;
+  const deadline = Date.now() + SETTLE_MS;
+  for (;;) {
+    const job = await getJob(orm, jobId);
+    const leftovers = await listLeftovers(orm, 10);
+    const between = (await readRecorded(stage)).filter((item) => item.state !== "active");
+    const { rows: live } = await pool.query(
+      "select id, kind, state, error from jobs where vm_id = $1 and state in ('queued', 'running')",
+      [stage.vm.id],
+    );
+    if (job?.endedAt != null && leftovers.length === 0 && between.length === 0 && live.length === 0)
+      return `${job.state}${job.error ? ` (${job.error})` : ""}`;
+    if (Date.now() > deadline) throw new Error(`not settled in ${SETTLE_MS / 1_000} s: ${await tellAll(stage)}`);
+    await delay(LOOK_MS);
+  }
+}
+
+/** All that the product wrote down, uncut: what the host said is what one wants to know then. */
+async function tellAll({ engine, vm }: Stage): Promise<string> {
+  const { orm, pool } = engine.db;
+  const jobs = await pool.query<{ id: string }>(
+    "select id from jobs where vm_id = $1 order by created_at desc limit 4",
+    [vm.id],
+  );
+  const shown = await Promise.all(
+    jobs.rows.map(async ({ id }) => {
+      const job = await getJob(orm, id);
+      const steps = job?.steps.filter((step) => step.error !== null || step.state === "running");
+      return { kind: job?.kind, state: job?.state, error: job?.error, steps };
+    }),
+  );
+  const error = (await getVm(orm, vm.id))?.error;
+  const tell = (args: string[]) => vm.virsh(args).catch((thrown: unknown) => String(thrown));
+  const host = await Promise.all([
+    tell(["domstate", vm.id]),
+    tell(["domjobinfo", vm.id]),
+    tell(["backup-dumpxml", vm.id]),
+    tell(["checkpoint-list", vm.id]),
+  ]);
+  return JSON.stringify({ jobs: shown, error, host }, null, 1);
+}
+
+export type Repair = { jobs: number; lostByLibvirt: boolean };
+
+/** Redefines what libvirt lost with its process, heals what died with QEMU. `during`: with the first job that it makes. */
+export async function converge(stage: Stage, during: (jobId: string) => Promise<void>): Promise<Repair> {
+  const { db } = stage.engine;
+  const done: Repair = { jobs: 0, lostByLibvirt: false };
+  for (let i = 0; i < ROUNDS; i++) {
+    await readAll(stage.engine, stage.vm.id);
+    const open = await listOpenFindings(db.orm, stage.vm.id);
+    if (open.length === 0) return done;
+    if (open.some(({ kind, reason }) => kind === "backup.stuck" && reason === "lost-by-libvirt")) {
+      // What the finding says: only the end of this run ends such a job.
+      done.lostByLibvirt = true;
+      await stage.restartVmAndLibvirt();
+      continue;
+    }
+    const heals = open.some((finding) => finding.remedies.includes("heal"));
+    const request: PlanRequest = heals
+      ? { intent: "heal", mode: "salvage", findings: null }
+      : { intent: "redefine", mode: "salvage" };
+    const jobId = await applyNow(db, stage.vm.id, request);
+    if (done.jobs === 0) await during(jobId);
+    done.jobs += 1;
+    await settle(stage, jobId);
+  }
+  await readAll(stage.engine, stage.vm.id);
+  return done;
+}
