@@ -1,5 +1,5 @@
 "use client";
-import { Archive, Copy, Eye, LoaderCircle, ShieldCheck } from "lucide-react";
+import { Archive, Copy, Download, Eye, LoaderCircle, ShieldCheck } from "lucide-react";
 import Link from "next/link";
 import type { ReactNode } from "react";
 import { POWER_LABELS } from "#chain/words.ts";
@@ -60,6 +60,13 @@ export function VmHeader(props: Props) {
           <Link href={`/vms/${chain.vm.id}/backups`} className={buttonLook()}>
             <Archive size={14} aria-hidden /> Backups
           </Link>
+          <a
+            href={`/api/v1/vms/${chain.vm.id}/bundle`}
+            download={`driftline-vm-${chain.vm.id}.json`}
+            className={buttonLook()}
+          >
+            <Download size={14} aria-hidden /> Support bundle
+          </a>
           <Button onClick={props.onValidate} disabled={props.isValidating} unavailable={props.noValidate}>
             <ShieldCheck size={14} aria-hidden /> {props.isValidating ? "Validating…" : "Validate"}
           </Button>

@@ -1,5 +1,6 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
+import { Download } from "lucide-react";
 import Link from "next/link";
 import { useState } from "react";
 import { canCancelJob } from "#chain/can.ts";
@@ -55,6 +56,9 @@ export function JobHead({ job, title }: { job: JobView; title: string }) {
               Plan
             </Link>
           )}
+          <a href={`/api/v1/jobs/${job.id}/bundle`} download={`driftline-job-${job.id}.json`} className={buttonLook()}>
+            <Download size={14} aria-hidden /> Support bundle
+          </a>
           {!over && (
             <Button unavailable={noCancel} onClick={() => setAsking(true)}>
               Cancel job…

@@ -6,6 +6,7 @@ import * as model from "#chain/model.ts";
 import { BACKUP_MODES, PLAN_INTENTS, PLAN_MODES } from "#chain/plan/model.ts";
 import { verifyItemSchema } from "./agent-operations.ts";
 import { bytes, checkpointName, diskTarget, hostName, isoTime, sha256Hex, uuid, vmId } from "./common.ts";
+import { bundleSchema } from "./engine-bundle.ts";
 
 const findingId = z.string().min(1).max(3_000);
 const checkpointIds = z.array(checkpointName).min(1).max(LIMITS.checkpointsPerVm);
@@ -353,6 +354,10 @@ export const jobRoutes = {
     .route({ method: "GET", path: "/jobs/{jobId}", summary: "One job with its steps, progress and proof" })
     .input(z.strictObject({ jobId: uuid }))
     .output(jobSchema),
+  bundle: oc
+    .route({ method: "GET", path: "/jobs/{jobId}/bundle", summary: "Support bundle of one job" })
+    .input(z.strictObject({ jobId: uuid }))
+    .output(bundleSchema),
   cancel: oc
     .route({
       method: "POST",

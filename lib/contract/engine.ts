@@ -18,11 +18,13 @@ import {
   uuid,
   vmId,
 } from "./common.ts";
+import { bundleSchema } from "./engine-bundle.ts";
 import { hostChanges, hostSchema } from "./engine-hosts.ts";
 import { accountRoutes, apiKeyRoutes, settingsRoutes, userRoutes } from "./engine-people.ts";
 import { backupRoutes, jobRoutes, planGroupRoutes, planRoutes } from "./engine-plans.ts";
 import { ROLES, type Role } from "./roles.ts";
 
+export type { Bundle } from "./engine-bundle.ts";
 export type { Host } from "./engine-hosts.ts";
 export type { ApiKeyView, OneTimeLink, SessionView, SettingView, UserView } from "./engine-people.ts";
 export type { BackupView, JobRow, JobView, PlanGroup, PlanView } from "./engine-plans.ts";
@@ -191,21 +193,6 @@ export const registerCheckpointInput = z.strictObject({
   createdAt: isoTime,
   disks: z.array(diskTarget).min(1).max(LIMITS.disksPerVm),
 });
-
-/** A support bundle: one JSON document that says what it holds, what was cut out and what could not be had. */
-export const bundleSchema = z.object({
-  manifest: z.object({
-    subject: z.string(),
-    generatedAt: isoTime,
-    generatedBy: z.string(),
-    version: z.string(),
-    parts: z.array(z.object({ name: z.string(), items: z.int(), complete: z.boolean() })),
-    redaction: z.array(z.object({ what: z.string(), why: z.string() })),
-    notCollected: z.array(z.object({ what: z.string(), why: z.string() })),
-  }),
-  parts: z.record(z.string(), z.unknown()),
-});
-export type Bundle = z.infer<typeof bundleSchema>;
 
 export const AUDIT_OUTCOMES = ["done", "refused", "failed"] as const;
 

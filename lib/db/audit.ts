@@ -36,6 +36,7 @@ export async function listAudit(
     subject?: string;
     actor?: string;
     action?: string;
+    jobId?: string;
     outcome?: AuditEntry["outcome"];
     /** ISO times: from then on, and before that. */
     from?: string;
@@ -51,6 +52,7 @@ export async function listAudit(
     query.subject === undefined ? undefined : eq(auditLog.subject, query.subject),
     query.actor === undefined ? undefined : eq(auditLog.actor, query.actor),
     query.action === undefined ? undefined : eq(auditLog.action, query.action),
+    query.jobId === undefined ? undefined : eq(auditLog.jobId, query.jobId),
     query.outcome === undefined ? undefined : eq(auditLog.outcome, query.outcome),
     query.from === undefined ? undefined : gte(auditLog.at, new Date(query.from)),
     query.to === undefined ? undefined : lt(auditLog.at, new Date(query.to)),

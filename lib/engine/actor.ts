@@ -50,6 +50,7 @@ export const NEEDED: Readonly<Record<string, Role>> = {
   "audit.list": "viewer",
   "jobs.list": "viewer",
   "jobs.get": "viewer",
+  "jobs.bundle": "viewer",
   // Who may start a job may end it; the verb asks for the role of the job's plan.
   "jobs.cancel": "support",
   "plans.get": "viewer",

@@ -121,12 +121,12 @@ describe("which calls there are", () => {
     expect(using(/\brequireRole\(/).sort()).toEqual(["actor.ts", "guard.ts"]);
     expect(using(/\b(assertRole|hasRole)\(/).sort()).toEqual([
       "actor.ts",
+      "bundle/collect.ts",
       "events.ts",
       "jobs/cancel-job.ts",
       "plans/apply-plan.ts",
       "plans/groups.ts",
       "role-table.ts",
-      "vms/get-bundle.ts",
     ]);
     // The contract is served in two ways, over HTTP and to pages on the server: both through the guard.
     expect(using(/\bawait guard\(\{|^ +guard\(\{/m).sort()).toEqual(["http/handle.ts", "server.ts"]);

@@ -7,7 +7,18 @@ import type { JobRow, JobView, PlanGroup, PlanView } from "#contract/engine-plan
 import type { Problem } from "#contract/problem.ts";
 import { readHost } from "./observe/read.ts";
 import type { Engine } from "./state.ts";
-import { type Answer, call, type KeyRole, openRig, type Rig, type SimHost, snapshot, until } from "./testing/rig.ts";
+import {
+  type Answer,
+  apiKeys,
+  call,
+  KEYS,
+  type KeyRole,
+  openRig,
+  type Rig,
+  type SimHost,
+  snapshot,
+  until,
+} from "./testing/rig.ts";
 
 let rig: Rig;
 /** One database and one engine for all; each test has VMs of its own. */
@@ -475,6 +486,39 @@ test("what is accepted as lost on one VM of a plan over several is not accepted 
   const jobs = (await call(engine, "GET", `/jobs?groupId=${group.id}`)).body as { items: JobRow[]; total: number };
   expect([jobs.total, jobs.items.map((job) => job.id)]).toEqual([1, [parts[0]?.jobId]]);
   await query(stand.url, `delete from jobs where vm_id = '${second}'`);
+});
+
+test("a job's support bundle has its plan, steps, VM and audit, says what is missing, and holds no secret and no person's name", async () => {
+  const vmId = await addLost(stand, 1, "bundled");
+  const plan = await redefinePlan(stand.engine, vmId);
+  const applied = await apply(stand.engine, plan.id, { body: { reason: "for support" } });
+  const jobId = (applied.body as JobRow).id;
+  await query(stand.url, `update jobs set actor = 'ann@example.org' where id = '${jobId}'`);
+  const { status, body } = await call(stand.engine, "GET", `/jobs/${jobId}/bundle`, { role: "viewer" });
+  expect(status).toBe(200);
+  const { manifest, parts } = body as { manifest: Record<string, unknown>; parts: Record<string, unknown> };
+  expect(Object.keys(parts)).toEqual(["job", "plan", "host", "vm", "chain", "findings", "backups", "audit"]);
+  expect(manifest).toMatchObject({
+    subject: `job ${jobId}`,
+    generatedBy: "viewer",
+    notCollected: [{ what: "logs of agent, libvirt and QEMU" }],
+  });
+  expect(parts).toMatchObject({
+    job: { id: jobId, actor: "person-1", reason: "for support", steps: expect.any(Array) },
+    plan: { id: plan.id },
+    vm: { id: vmId },
+    audit: { items: [{ action: "plans.apply", jobId }] },
+  });
+  const text = JSON.stringify(body);
+  for (const secret of [stand.host.config.token, ...Object.values(KEYS), "ann@example.org"]) {
+    expect(text).not.toContain(secret);
+  }
+  for (const { sha256 } of apiKeys) expect(text).not.toContain(sha256);
+  await stand.host.stop();
+  const alone = await call(stand.engine, "GET", `/jobs/${jobId}/bundle`);
+  expect([alone.status, (alone.body as typeof body & { parts: object }).parts]).toMatchObject([200, { job: {} }]);
+  await stand.host.start();
+  expect((await call(stand.engine, "GET", `/jobs/${randomUUID()}/bundle`)).status).toBe(404);
 });
 
 test("the audit is filtered by action, outcome and time, and names plan, job and reason", async () => {

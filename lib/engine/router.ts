@@ -10,6 +10,7 @@ import { getHost, listHosts, observeHost } from "./hosts/hosts.ts";
 import { pairHost } from "./hosts/pair-host.ts";
 import { rotateHost } from "./hosts/rotate-host.ts";
 import { cancelJob } from "./jobs/cancel-job.ts";
+import { getJobBundle } from "./jobs/get-job-bundle.ts";
 import { getJob, listJobs } from "./jobs/jobs.ts";
 import { getAccount } from "./people/account.ts";
 import { createApiKey, listApiKeys, revokeApiKey } from "./people/api-keys.ts";
@@ -80,6 +81,7 @@ export const router = os.router({
   jobs: {
     list: os.jobs.list.handler(({ context, input }) => listJobs(context, input)),
     get: os.jobs.get.handler(({ context, input }) => getJob(context, input)),
+    bundle: os.jobs.bundle.handler(({ context, input }) => getJobBundle(context, input)),
     cancel: os.jobs.cancel.handler(({ context, input }) => cancelJob(context, input)),
   },
   plans: {

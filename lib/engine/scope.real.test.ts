@@ -191,6 +191,7 @@ test("its own host's things are all there", async () => {
     `/hosts/${own.hostId}`,
     `/plans/${own.ids.planId}`,
     `/jobs/${own.ids.jobId}`,
+    `/jobs/${own.ids.jobId}/bundle`,
     `/backups/${own.ids.backupId}`,
   ]) {
     const answer = await ask("GET", address);
