@@ -1,6 +1,6 @@
 /**
- * Makes and removes the files of a backup. QEMU writes into them, so they belong to its account; that account may also
- * move folders about that belong to it, so what was opened is looked at again before it is given away.
+ * Makes and removes the files of a backup. QEMU writes into them, so they belong to its account; the folders above them do
+ * not. A repository may be that account's all the same, so nothing is done by a path that could be another one by now.
  */
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, readdir, readlink, rmdir, unlink } from "node:fs/promises";
@@ -12,6 +12,7 @@ import type { SafePath } from "./paths.ts";
 
 const CREATE_TIMEOUT_MS = 60_000;
 const FOLDER_MODE = 0o750;
+const FILE_MODE = 0o640;
 
 export type NewImage = { file: SafePath; backing: SafePath | null; virtualSize: number };
 
@@ -27,48 +28,92 @@ function fileFailure(thrown: unknown, what: string): HostFailure {
   return new HostFailure(observeError("internal", `The agent could not ${what}.`, words));
 }
 
-/** What a removal made and did not make; removes in the opposite order. */
+/**
+ * Opens a folder, makes sure that it is where it should be, and lends a way into it that stays this folder whatever becomes
+ * of the path: what is made or removed through it is made or removed there.
+ */
+async function inFolder<T>(folder: string, work: (opened: string) => Promise<T>): Promise<T> {
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    const opened = `/proc/self/fd/${handle.fd}`;
+    if ((await readlink(opened)) !== folder) throw new Error("somebody moved a folder on the way");
+    return await work(opened);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** What was made, for an undo that removes in the opposite order. */
 export class MadeFiles {
   readonly #folders: string[] = [];
   readonly #files: string[] = [];
 
-  /** Makes what is missing of the folders above a file, one by one, and gives them to QEMU's account. */
+  /** Makes what is missing of the folders above a file, one by one. QEMU's group may pass through, and change nothing. */
   async #makeFolders({ real, repository }: SafePath, owner: Account): Promise<void> {
     const parts = relative(repository, dirname(real)).split("/").filter(Boolean);
     for (let n = 1; n <= parts.length; n += 1) {
       const folder = [repository, ...parts.slice(0, n)].join("/");
       try {
-        await mkdir(folder, { mode: FOLDER_MODE });
+        await inFolder(dirname(folder), async (opened) => {
+          await mkdir(`${opened}/${basename(folder)}`, { mode: FOLDER_MODE });
+          this.#folders.push(folder);
+          const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+          const handle = await open(`${opened}/${basename(folder)}`, flags);
+          try {
+            await handle.chmod(FOLDER_MODE);
+            await handle.chown(process.getuid?.() ?? 0, owner.gid).catch(() => undefined);
+          } finally {
+            await handle.close();
+          }
+        });
       } catch (thrown) {
         if (codeOf(thrown) !== "EEXIST") throw fileFailure(thrown, `make the folder ${folder}`);
         if (!(await isLeftOurs(folder, owner))) continue;
       }
-      this.#folders.push(folder);
-      await giveAway(folder, constants.O_RDONLY | constants.O_DIRECTORY, FOLDER_MODE, owner);
     }
   }
 
-  /** @throws HostFailure when it is there already, or cannot be made */
-  async makeEmptyFile(file: SafePath, owner: Account): Promise<void> {
+  /**
+   * Makes a file of QEMU's account at a place where nothing is. `fill` gets it open.
+   * @throws HostFailure when something is there, or it cannot be made
+   */
+  async makeEmptyFile(file: SafePath, owner: Account, fill?: (handle: FileHandle) => Promise<void>): Promise<void> {
     await this.#makeFolders(file, owner);
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
-    await giveAway(file.real, flags, 0o640, owner, () => this.#files.push(file.real));
+    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+    try {
+      await inFolder(dirname(file.real), async (opened) => {
+        const handle = await open(`${opened}/${basename(file.real)}`, flags, FILE_MODE);
+        this.#files.push(file.real);
+        try {
+          await giveAway(handle, owner);
+          await fill?.(handle);
+        } finally {
+          await handle.close();
+        }
+      });
+    } catch (thrown) {
+      throw fileFailure(thrown, `make ${file.real}`);
+    }
   }
 
   /** Makes an empty qcow2 image on top of `backing`. @throws HostFailure; what was made is undone by `undo` */
   async makeImage({ file, backing, virtualSize }: NewImage, owner: Account): Promise<void> {
-    await this.makeEmptyFile(file, owner);
-    const base = backing === null ? [] : ["-b", relativeTo(file.real, backing.real), "-F", "qcow2"];
-    const args = ["create", "-q", "-f", "qcow2", ...base, "--", file.real, String(virtualSize)];
-    const as = process.getuid?.() === 0 ? owner : null;
-    const { code, stderr } = await runTool("qemu-img", args, { timeoutMs: CREATE_TIMEOUT_MS, as });
-    if (code === 0) return;
-    const error = typeImageError(stderr);
-    throw new HostFailure(error.code === "unreadable" ? { ...error, message: "qemu-img made no image." } : error);
+    await this.makeEmptyFile(file, owner, async (handle) => {
+      // Not by its path: QEMU's account may have put a link to another image there by now. `-u`: the backing image is not
+      // opened, its path is only written down, and that is relative to where the file lies.
+      const made = `/proc/${process.pid}/fd/${handle.fd}`;
+      const base = backing === null ? [] : ["-u", "-b", relativeTo(file.real, backing.real), "-F", "qcow2"];
+      const args = ["create", "-q", "-f", "qcow2", ...base, "--", made, String(virtualSize)];
+      const { code, stderr } = await runTool("qemu-img", args, { timeoutMs: CREATE_TIMEOUT_MS });
+      if (code === 0) return;
+      const error = typeImageError(stderr);
+      throw new HostFailure(error.code === "unreadable" ? { ...error, message: "qemu-img made no image." } : error);
+    });
   }
 
   async undo(): Promise<void> {
-    for (const file of this.#files) await unlink(file).catch(() => undefined);
+    for (const file of this.#files)
+      await inFolder(dirname(file), (opened) => unlink(`${opened}/${basename(file)}`)).catch(() => undefined);
     // Whatever else was put into a folder meanwhile keeps it.
     for (const folder of this.#folders.reverse()) await rmdir(folder).catch(() => undefined);
   }
@@ -91,33 +136,14 @@ function relativeTo(from: string, to: string): string {
   return path.startsWith("../") ? path : `./${path}`;
 }
 
-/**
- * Opens what was just made, makes sure that it is where it should be, and gives it to QEMU's account; an agent that is
- * not root gives it to QEMU's group, as far as it may.
- */
-async function giveAway(path: string, flags: number, mode: number, owner: Account, onMade?: () => void): Promise<void> {
-  let handle: FileHandle;
-  try {
-    handle = await open(path, flags | constants.O_NOFOLLOW, mode);
-  } catch (thrown) {
-    throw fileFailure(thrown, `make ${path}`);
-  }
-  try {
-    const where = await readlink(`/proc/self/fd/${handle.fd}`);
-    if (where !== path) throw new Error(`it came to lie at ${where}: somebody moved a folder on the way`);
-    onMade?.();
-    const uid = process.getuid?.() ?? 0;
-    if (uid === 0) await handle.chown(owner.uid, owner.gid);
-    else if (uid !== owner.uid) {
-      // libvirt's own daemon may give the file to QEMU; where nobody does, QEMU says that it may not write.
-      await handle.chown(uid, owner.gid).catch(() => undefined);
-      await handle.chmod(mode | 0o060).catch(() => undefined);
-    }
-  } catch (thrown) {
-    throw fileFailure(thrown, `make ${path}`);
-  } finally {
-    await handle.close();
-  }
+/** Gives what was just made to QEMU's account; an agent that is not root gives it to QEMU's group, as far as it may. */
+async function giveAway(handle: FileHandle, owner: Account): Promise<void> {
+  const uid = process.getuid?.() ?? 0;
+  if (uid === 0) return handle.chown(owner.uid, owner.gid);
+  if (uid === owner.uid) return;
+  // libvirt's own daemon may give the file to QEMU; where nobody does, QEMU says that it may not write.
+  await handle.chown(uid, owner.gid).catch(() => undefined);
+  await handle.chmod(FILE_MODE | 0o060).catch(() => undefined);
 }
 
 /** Bytes that a file takes on its disk; null: it is not there, or not ours to see. */
@@ -133,14 +159,7 @@ export async function readAllocated(path: string): Promise<number | null> {
 export async function removeFile(file: SafePath): Promise<void> {
   const { real } = file;
   try {
-    const folder = await open(dirname(real), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-    try {
-      const opened = `/proc/self/fd/${folder.fd}`;
-      if ((await readlink(opened)) !== dirname(real)) throw new Error("somebody moved a folder on the way");
-      await unlink(`${opened}/${basename(real)}`);
-    } finally {
-      await folder.close();
-    }
+    await inFolder(dirname(real), (opened) => unlink(`${opened}/${basename(real)}`));
   } catch (thrown) {
     if (codeOf(thrown) !== "ENOENT") throw fileFailure(thrown, `remove ${real}`);
   }

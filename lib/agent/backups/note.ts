@@ -4,12 +4,12 @@
  * itself, see `outcome.ts` and lib/decisions/how-a-backup-ended.md.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { hostErrorSchema } from "#contract/agent-operations.ts";
-import { OWN_FOLDER } from "./paths.ts";
+import { findOwnFolder, makeOwnFolder } from "./own-folder.ts";
 
 const noteSchema = z.object({
   version: z.literal(1),
@@ -44,8 +44,6 @@ export function hostKey(uri: string): string {
   return createHash("sha256").update(`${hostname()}\n${uri}`).digest("hex").slice(0, 16);
 }
 
-const folderOf = (repository: string): string => join(repository, OWN_FOLDER, "jobs");
-
 /** The agent's notes of one host, one a VM in each repository: that of its last job. */
 export class Notes {
   readonly #repositories: readonly string[];
@@ -60,16 +58,15 @@ export class Notes {
 
   /** Writes it in one step: a reader sees the old note or the new one. @throws what the file system says */
   async write(repository: string, note: BackupNote): Promise<void> {
-    const folder = folderOf(repository);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const file = join(folder, this.#name(note.vmId));
+    const file = join(await makeOwnFolder(repository, "jobs"), this.#name(note.vmId));
     const temporary = `${file}.${process.pid}.new`;
     await writeFile(temporary, JSON.stringify(note), { mode: 0o600, flush: true });
     await rename(temporary, file);
   }
 
   async remove(repository: string, vmId: string): Promise<void> {
-    await rm(join(folderOf(repository), this.#name(vmId)), { force: true });
+    const folder = await findOwnFolder(repository, "jobs");
+    if (folder !== null) await rm(join(folder, this.#name(vmId)), { force: true });
   }
 
   /** The newest note of a VM with where it lies; null: there is none that can be read. */
@@ -77,7 +74,8 @@ export class Notes {
     let newest: { repository: string; note: BackupNote } | null = null;
     for (const listed of this.#repositories) {
       const repository = await realpath(listed).catch(() => listed);
-      const note = await this.#read(join(folderOf(repository), this.#name(vmId)));
+      const folder = await findOwnFolder(repository, "jobs");
+      const note = folder === null ? null : await this.#read(join(folder, this.#name(vmId)));
       if (note !== null && (newest === null || note.askedAt > newest.note.askedAt)) newest = { repository, note };
     }
     return newest;
@@ -87,9 +85,11 @@ export class Notes {
   async unfinished(): Promise<string[]> {
     const vmIds = new Set<string>();
     for (const listed of this.#repositories) {
-      for (const name of await readdir(folderOf(listed)).catch(() => [])) {
+      const folder = await findOwnFolder(listed, "jobs");
+      if (folder === null) continue;
+      for (const name of await readdir(folder).catch(() => [])) {
         if (!name.startsWith(`${this.#key}-`) || !name.endsWith(".json")) continue;
-        const note = await this.#read(join(folderOf(listed), name));
+        const note = await this.#read(join(folder, name));
         if (note !== null && note.end === null) vmIds.add(note.vmId);
       }
     }

@@ -1,4 +1,5 @@
 /** Checks a wanted backup against what the host says, before anything is made. Shared by both drivers. */
+import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { isHealthy, viewBitmaps } from "#chain/bitmaps.ts";
 import type { DiskObservation, Observation } from "#chain/model.ts";
@@ -30,9 +31,12 @@ function canHoldBitmap({ format, layers }: DiskObservation): boolean {
 
 const QCOW2_MAGIC = "514649fb";
 async function isQcow2(path: string): Promise<boolean> {
-  const file = await open(path, "r").catch(() => null);
+  // It was a regular file when its path was checked; a FIFO in its place would keep whoever opens it waiting for ever.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+  const file = await open(path, flags).catch(() => null);
   if (file === null) return false;
   try {
+    if (!(await file.stat()).isFile()) return false;
     const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
     return bytesRead === 4 && buffer.toString("hex") === QCOW2_MAGIC;
   } finally {

@@ -8,13 +8,13 @@ export type ToolResult = { code: number; stdout: string; stderr: string };
 const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
 
 /**
- * Runs a tool, as another account where one is given (root only). Settles at its deadline even when the process does not (a dead network file system cannot be killed).
+ * Runs a tool. Settles at its deadline even when the process does not (a dead network file system cannot be killed).
  * @throws HostFailure `tool-missing`, `timeout` or `internal` (too much output)
  */
 export function runTool(
   tool: string,
   args: string[],
-  { timeoutMs, signal, as }: { timeoutMs: number; signal?: AbortSignal; as?: Account | null },
+  { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
 ): Promise<ToolResult> {
   return new Promise((resolve, reject) => {
     const fail = (code: "tool-missing" | "timeout" | "internal", message: string, words: string | null): void =>
@@ -33,7 +33,6 @@ export function runTool(
         // Its words are matched: keep them in English.
         env: { NODE_ENV: process.env.NODE_ENV, PATH: process.env.PATH ?? "/usr/bin:/bin:/usr/sbin:/sbin", LC_ALL: "C" },
         ...(signal ? { signal } : {}),
-        ...(as ? { uid: as.uid, gid: as.gid } : {}),
       },
       (error, stdout, stderr) => {
         clearTimeout(timer);

@@ -3,7 +3,7 @@
  * restore points behave as they do on a real host. A job runs for `backupMs` of the state file.
  */
 import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { Observation } from "#chain/model.ts";
@@ -165,14 +165,13 @@ export function makeSimulatedBackups({ path, repositories, find, observe }: Host
       for (const { target, file, backing } of disks) {
         const disk = domain.disks.find((one) => one.target === target);
         if (disk === undefined) continue;
-        await made.makeEmptyFile(file, owner);
         const text: SimFile = {
           simulated: true,
           content: contentOf(disk),
           virtualSize: disk.virtualSize,
           backing: backing?.real ?? null,
         };
-        writeFileSync(file.real, JSON.stringify(text));
+        await made.makeEmptyFile(file, owner, (handle) => handle.writeFile(JSON.stringify(text)));
       }
       start(input, disks);
     } catch (thrown) {

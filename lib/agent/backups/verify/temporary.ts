@@ -1,10 +1,8 @@
 /** Temporary files of the agent in a repository: named after the agent that made them, removed with or after it. */
-import { mkdir, readdir, realpath, rm } from "node:fs/promises";
+import { readdir, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hostKey } from "../note.ts";
-import { OWN_FOLDER } from "../paths.ts";
-
-const folderOf = (repository: string): string => join(repository, OWN_FOLDER, "tmp");
+import { findOwnFolder, makeOwnFolder } from "../own-folder.ts";
 
 export class TemporaryFiles {
   readonly #key: string;
@@ -24,8 +22,7 @@ export class TemporaryFiles {
 
   /** Lends a path at which nothing is, and removes what is there afterwards. */
   async with<T>(repository: string, use: (path: string) => Promise<T>): Promise<T> {
-    const folder = folderOf(repository);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const folder = await makeOwnFolder(repository, "tmp");
     this.#count += 1;
     const path = join(folder, `${this.#key}_${this.#agent}_${this.#count}.raw`);
     try {
@@ -38,7 +35,8 @@ export class TemporaryFiles {
   /** Removes what agents of this host that run no more have left. */
   async removeLeftovers(repositories: readonly string[]): Promise<void> {
     for (const listed of repositories) {
-      const folder = folderOf(await realpath(listed).catch(() => listed));
+      const folder = await findOwnFolder(await realpath(listed).catch(() => listed), "tmp");
+      if (folder === null) continue;
       for (const name of await readdir(folder).catch(() => [])) {
         const [key, agent = ""] = name.split("_");
         if (key === this.#key && !this.#isAlive(agent)) await rm(join(folder, name), { force: true });
