@@ -1,13 +1,14 @@
 /** Backups of a real host through the agent's API: what is written, how a job ended, and what is left of one that did not. */
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostInfoSchema } from "#contract/agent.ts";
 import { currentBackupSchema } from "#contract/agent-operations.ts";
 import type { LabHost } from "#lab/host.ts";
 import { type Lab, openLab } from "#lab/lab.ts";
+import { nodeOf } from "#lab/qmp.ts";
 import type { LabVm } from "#lab/vm.ts";
 import { TEMPORARY_CHECKPOINT } from "./operations/host-steps.ts";
 import { AgentProcess } from "./testing/agent-process.ts";
@@ -136,6 +137,68 @@ describe("backups of a real host", () => {
     await backups.make(swept.id, "one", [backups.full("vda", "swept/1/vda")]);
     expect((await swept.checkpoints()).map(({ id, parentId }) => [id, parentId])).toEqual([["one", null]]);
     await swept.stop();
+  });
+
+  it("tells which disk it was when only libvirt sees that a base is broken, in libvirt's words, and leaves nothing", async () => {
+    const broken = await host.defineVm({ name: "broken", disks: [{ target: "vda", sizeMiB: 8 }] });
+    await broken.start();
+    await backups.make(broken.id, "one", [backups.full("vda", "broken/1/vda")]);
+    const node = await nodeOf((args) => broken.virsh(args), broken.id, broken.disk("vda").path);
+    await broken.qmp({ execute: "block-dirty-bitmap-remove", arguments: { node, name: "one" } });
+    // It may not ask QEMU for the bitmaps, so nothing speaks against it before libvirt does.
+    const blind = await AgentProcess.start({ libvirtUri: host.uri, repositories: [lab.repository], qmp: "forbid" });
+    try {
+      const asked = new BackupClient(() => blind, lab.repository);
+      const disks = [asked.incremental("vda", "one", "broken/2/vda", "broken/1/vda")];
+      const { body } = await asked.ask(broken.id, { checkpointId: "two", disks });
+      expect(body).toMatchObject({
+        state: "failed",
+        error: { code: "checkpoint-inconsistent", libvirtCode: 109, retryable: false, disks: ["vda"] },
+      });
+      expect(currentBackupSchema.parse(body).error?.hostMessage).toContain("missing or broken bitmap 'one'");
+      expect((await broken.checkpoints()).map(({ id }) => id)).toEqual(["one"]);
+      expect(existsSync(backups.at("broken/2"))).toBe(false);
+    } finally {
+      await blind.stop();
+    }
+    await broken.stop();
+  });
+
+  it("an agent that is neither root nor QEMU's account, but in its group, backs up, verifies and discards", async () => {
+    // What an administrator gives: the way to libvirt's socket, and a repository and images that the group may use.
+    // Debian's and Ubuntu's own account `backup`: libvirt serves nobody whom the system does not know.
+    const group = { uid: 34, gid: lab.context.account?.gid ?? process.getgid?.() ?? 0 };
+    const repository = join(lab.repository, "group");
+    mkdirSync(repository);
+    chownSync(repository, 0, group.gid);
+    chmodSync(repository, 0o770);
+    for (const folder of [join(lab.dir, "h", host.name), dirname(dirname(host.socket)), dirname(host.socket)])
+      chmodSync(folder, 0o750);
+    chmodSync(host.socket, 0o770);
+    const shared = await host.defineVm({ name: "shared", disks: [{ target: "vda", sizeMiB: 16 }] });
+    chmodSync(shared.disk("vda").path, 0o660);
+    await shared.start();
+    const member = await AgentProcess.start({ libvirtUri: host.uri, repositories: [repository], as: group });
+    try {
+      const asked = new BackupClient(() => member, repository);
+      const info = hostInfoSchema.parse((await member.get("/v1/host")).body);
+      expect([info.capabilities.backups, info.connection.state]).toEqual([true, "connected"]);
+      await shared.write("vda", 0, 2 * MIB, 4);
+      expect(await asked.make(shared.id, "one", [asked.full("vda", "1/vda")])).toMatchObject({ state: "finished" });
+      await shared.write("vda", 4 * MIB, MIB, 5);
+      const second = [asked.incremental("vda", "one", "2/vda", "1/vda")];
+      expect(await asked.make(shared.id, "two", second)).toMatchObject({ state: "finished", error: null });
+      const { uid, gid, mode } = statSync(asked.at("2/vda"));
+      expect([uid, gid, mode & 0o777]).toEqual([group.uid, group.gid, 0o660]);
+      await shared.stop();
+      const [proof] = await asked.verdicts({ vda: "2/vda" }, { vmId: shared.id, checkpointId: "two" });
+      expect(proof).toMatchObject({ comparedWithDisk: "equal", error: null });
+      const { body } = await asked.discard(["2/vda"]);
+      expect(body).toEqual({ removed: [asked.at("2/vda")], absent: [] });
+      expect(existsSync(asked.at("2"))).toBe(false);
+    } finally {
+      await member.stop();
+    }
   });
 
   describe("interrupted", () => {

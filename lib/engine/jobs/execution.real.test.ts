@@ -149,6 +149,42 @@ test("a host that stays silent makes a job lost after its time; what it left is 
   expect(await count(engine, "audit_log where subject = $1 and actor = 'driftline'", [vmId])).toBe(1);
 });
 
+test("a lock that is held is waited for with the host's own words and drops nothing; one that is never free fails the job", async () => {
+  const { url, host, engine, vmId: freed } = await openOne("lock-held");
+  const held = await newVm(engine, host, "held");
+  const intents: PlanRequest[] = [PRUNE, { intent: "redefine", mode: "strict" }];
+  host.sim.forgetCheckpoints(held);
+  await readAll(engine, held);
+  const [prune, redefine] = await Promise.all(
+    [freed, held].map((vmId, i) => applyNow(engine.db, vmId, intents[i] ?? PRUNE)),
+  );
+  if (!prune || !redefine) throw new Error("no jobs");
+  const setLock = (vmId: string, isHeld: boolean) =>
+    host.sim.changeDomain(vmId, (domain) => {
+      domain.failure = isHeld ? "lock-held" : null;
+    });
+  for (const vmId of [freed, held]) setLock(vmId, true);
+  await rig.newEngine(url, [host], { policy: POLICY });
+  for (const jobId of [prune, redefine]) {
+    const waiting = await until(
+      () => getJob(engine.db.orm, jobId),
+      (job) => job?.steps.some((step) => step.hostMessage !== null) ?? false,
+    );
+    // The host answers: that is no lost contact.
+    expect(waiting).toMatchObject({ state: "running", error: null, lostContactSince: null });
+    expect(waiting?.steps.find((step) => step.hostMessage !== null)).toMatchObject({
+      state: "running",
+      error: "The simulated host is told to fail here.",
+    });
+  }
+  setLock(freed, false);
+  expect(await ended(engine, prune)).toMatchObject({ state: "succeeded" });
+  expect(await idsOf(engine, freed)).toEqual(["cp3"]);
+  const failed = await ended(engine, redefine, 30_000);
+  expect(failed).toMatchObject({ state: "failed", error: expect.stringContaining("Still so after") });
+  expect(await idsOf(engine, held)).toEqual(["cp1", "cp2", "cp3"]);
+});
+
 test("a job that is cancelled before it began changes nothing, and says so", async () => {
   const { url, host, engine, vmId } = await openOne("cancelled");
   const jobId = await applyNow(engine.db, vmId, PRUNE);
