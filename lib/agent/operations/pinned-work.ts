@@ -3,7 +3,7 @@ import type { HostCheckpoint, Observation } from "#chain/model.ts";
 import type { HostError } from "#contract/agent-operations.ts";
 import { problemOfRead } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
-import { HostFailure } from "../failure.ts";
+import { HostFailure, observeError } from "../failure.ts";
 import { toHostError } from "../host-error.ts";
 import type { Change, HostSteps, ImageBitmap, Pin } from "./host-steps.ts";
 
@@ -20,6 +20,8 @@ export class PinnedWork {
   readonly pin: Pin;
   #observation: Observation;
   #relooks = 0;
+  /** What a change of this call was told of the domain's lock. */
+  #locked: HostError | null = null;
 
   private constructor(host: HostSteps, observation: Observation) {
     this.#host = host;
@@ -64,10 +66,17 @@ export class PinnedWork {
     return this.#observation.checkpoints.ok ? this.#observation.checkpoints.value : [];
   }
 
-  /** Reads again. @throws ProblemError `conflict` when it is another run; HostFailure */
+  /**
+   * Reads again. Where a lock was held before and nothing can be read since, that lock is the reason: libvirt's words are
+   * kept, and not that a read was slow.
+   * @throws ProblemError `conflict` when it is another run; HostFailure
+   */
   async refresh(): Promise<Observation> {
     const { vmId, runtimeId } = this.pin;
-    const observation = await this.#host.observe(vmId);
+    const observation = await this.#host.observe(vmId).catch((thrown: unknown) => {
+      if (this.#locked === null || !(thrown instanceof HostFailure)) throw thrown;
+      throw new HostFailure(observeError("lock-held", this.#locked.message, this.#locked.hostMessage));
+    });
     if (observation.runtimeId !== runtimeId) throw otherRun(vmId, runtimeId, observation.runtimeId);
     this.#observation = assertListed(observation);
     return observation;
@@ -79,7 +88,9 @@ export class PinnedWork {
    */
   async change(changes: Change[]): Promise<BatchOutcome> {
     try {
-      return { reread: false, ...(await this.#host.change(this.pin, changes)) };
+      const outcome = await this.#host.change(this.pin, changes);
+      if (outcome.error?.code === "lock-held") this.#locked ??= outcome.error;
+      return { reread: false, ...outcome };
     } catch (thrown) {
       if (!(thrown instanceof HostFailure)) throw thrown;
       if (thrown.error.code === "domain-changed") {
@@ -89,7 +100,10 @@ export class PinnedWork {
         });
       }
       // Said before the first change.
-      if (thrown.error.code === "lock-held") return { reread: false, done: 0, error: toHostError(thrown) };
+      if (thrown.error.code === "lock-held") {
+        this.#locked ??= toHostError(thrown);
+        return { reread: false, done: 0, error: toHostError(thrown) };
+      }
       await this.refresh();
       this.#relooks += 1;
       if (this.#relooks > MOST_RELOOKS) return { reread: false, done: 0, error: toHostError(thrown) };

@@ -30,6 +30,10 @@ describe("bulk redefine on a host that fails", () => {
   }
   const run = (ids: string[], mode: "strict" | "salvage" = "strict") =>
     redefine(host.steps, { vmId: host.vmId, checkpoints: lineOf(ids), mode });
+  const setFailure = (failure: "timeout" | null) =>
+    host.sim.changeDomain(host.vmId, (domain) => {
+      domain.failure = failure;
+    });
   const listed = async () => {
     const { checkpoints } = await host.steps.observe(host.vmId);
     if (!checkpoints.ok) throw new Error("not read");
@@ -84,6 +88,24 @@ describe("bulk redefine on a host that fails", () => {
     expect(result.defined).toEqual(ids.slice(0, 3));
     expect(result.failed.map(({ id, error }) => [id, error.retryable])).toEqual(ids.slice(3).map((id) => [id, true]));
     expect(host.made).toHaveLength(3);
+  });
+
+  it("keeps libvirt's words of a lock that is held when the domain cannot be read afterwards either", async () => {
+    const ids = names(8);
+    prepare(ids);
+    const hostMessage = "cannot acquire state change lock (held by monitor=remoteDispatchQemuDomainMonitorCommand)";
+    for (const mode of ["strict", "salvage"] as const) {
+      host.interfere((_, n) => {
+        if (n === 3) setFailure("timeout");
+        return n >= 3 ? { ...LOCKED, hostMessage } : null;
+      });
+      const error = { code: "lock-held", hostMessage, retryable: true };
+      await expect(run(ids, mode)).rejects.toMatchObject({ error });
+      setFailure(null);
+    }
+    host.interfere(() => null);
+    const { defined, unchanged } = await run(ids);
+    expect([...unchanged, ...defined]).toEqual(ids);
   });
 
   it("reads the host after it was lost, and defines nothing twice", async () => {

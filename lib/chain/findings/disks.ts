@@ -48,18 +48,24 @@ function identityWords(identity: ImageIdentity, withDevice: boolean): string {
   return parts.join(", ");
 }
 
-/** Attached after the newest checkpoint was made, so that none could cover it. */
+/**
+ * Attached after the newest checkpoint was made, so that none could cover it. Of a disk that was there when the VM was
+ * first seen nobody knows since when, however old the checkpoints are that were recorded afterwards.
+ */
 function added(ctx: DriftContext): Finding[] {
   if (ctx.absent) return [];
   const active = ctx.order.ordered.filter((item) => item.state === "active");
   const newest = newestOf(active);
   if (!newest) return [];
   const covered = new Set(active.flatMap((item) => item.disks.map(({ target }) => target)));
+  const firstSight = Math.min(...ctx.input.record.disks.map((disk) => Date.parse(disk.firstSeenAt)));
   const findings: Finding[] = [];
   for (const [target, disk] of ctx.disks) {
+    const { recorded } = disk;
+    if (recorded && !recorded.retiredAt && Date.parse(recorded.firstSeenAt) <= firstSight) continue;
     if (covered.has(target) || disk.unsupported !== null || !disk.layers.ok) continue;
     // A disk that the record does not know yet is seen now for the first time; a retired one came back after that.
-    const since = disk.recorded?.retiredAt ?? disk.recorded?.firstSeenAt ?? ctx.input.observation.observedAt;
+    const since = recorded?.retiredAt ?? recorded?.firstSeenAt ?? ctx.input.observation.observedAt;
     if (!(Date.parse(since) > Date.parse(newest.createdAt))) continue;
     const evidence = {
       record: `newest checkpoint "${newest.id}" of ${newest.createdAt} does not cover it; disk first seen ${since}`,
