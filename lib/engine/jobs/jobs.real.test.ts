@@ -233,5 +233,22 @@ test("an engine that stops in the middle of a backup finds it running, and its c
   await vm.stop();
 });
 
-describe("disks", () => testDisks(() => lab));
-describe("obstacles", () => testObstacles(() => lab));
+test("a backup that somebody aborts at libvirt fails and says so, leaves nothing that could be a base, and the next one works", async () => {
+  const vm = await lab.newVm("taken-away", [], { isSlow: true });
+  await lab.fill(vm);
+  const { jobId, close } = await lab.slowBackup(vm);
+  await vm.abortJob();
+  close();
+  const job = await ended(lab.engine, jobId);
+  expect(job).toMatchObject({ state: "failed", error: expect.stringContaining("aborted") });
+  expect((await lab.backupsOf(vm))[0]).toMatchObject({ state: "failed", error: job.error });
+  await lab.expectNothingLeft(vm);
+  expect(await run(lab.engine, vm.id, BACKUP)).toMatchObject({ state: "succeeded", proof: { agreement: "agrees" } });
+  await vm.stop();
+});
+
+// Each on VMs of its own, and waiting most of the time.
+describe.concurrent("on VMs side by side", () => {
+  testObstacles(() => lab);
+  testDisks(() => lab);
+});
