@@ -131,7 +131,9 @@ describe("backups of a real host", () => {
   it("takes away what a killed deletion left in libvirt's list, so that no new checkpoint hangs on it", async () => {
     const swept = await host.defineVm({ name: "swept", disks: [{ target: "vda", sizeMiB: 8 }] });
     await swept.start();
-    // The agent was there already when this came: it sweeps by itself only when it connects.
+    // The agent is connected by the end of a backup, and sweeps by itself only when it connects.
+    await backups.make(swept.id, "zero", [backups.full("vda", "swept/0/vda")]);
+    await swept.deleteCheckpoint("zero");
     const createdAt = "2026-01-01T00:00:00.000Z";
     await swept.redefine({ id: TEMPORARY_CHECKPOINT, createdAt, disks: [{ target: "vda", bitmap: "gone" }] });
     await backups.make(swept.id, "one", [backups.full("vda", "swept/1/vda")]);

@@ -115,8 +115,8 @@ export function testObstacles(get: () => JobLab): void {
       const job = await run(lab.engine, vm.id, { ...BACKUP, repository: small.path });
       expect(job.state).toBe("failed");
       const step = job.steps.find((one) => one.verb === "host.backup");
-      expect(step).toMatchObject({ state: "failed", error: expect.stringContaining("space") });
-      expect(step?.hostMessage).toMatch(small.words);
+      expect(step).toMatchObject({ state: "failed", error: expect.stringContaining(small.words.ours) });
+      expect(step?.hostMessage).toMatch(small.words.host);
       expect((await lab.backupsOf(vm))[0]).toMatchObject({ state: "failed", error: job.error });
       await lab.expectNothingLeft(vm, [base]);
     } finally {

@@ -1,6 +1,6 @@
 /** A folder inside a lab's repository that takes only so much: to see what a full disk does. */
 import { execFile } from "node:child_process";
-import { mkdirSync, rmSync } from "node:fs";
+import { chownSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Lab } from "#lab/lab.ts";
@@ -10,8 +10,8 @@ const run = promisify(execFile);
 
 export type SmallFolder = {
   path: string;
-  /** What the host says of a write that finds no room. */
-  words: RegExp;
+  /** What the host says of a write that finds no room, and what our explanation says. */
+  words: { host: RegExp; ours: string };
   close: () => Promise<void>;
 };
 
@@ -21,29 +21,31 @@ export type SmallFolder = {
  */
 export async function openSmallFolder(lab: Lab, vm: LabVm, bytes: number): Promise<SmallFolder> {
   const path = join(lab.repository, "small");
-  mkdirSync(path, { mode: 0o777 });
-  const words = /No space left on device|File too large/;
+  mkdirSync(path);
+  const { account } = lab.context;
+  if (account !== null) chownSync(path, account.uid, account.gid);
   try {
-    const account = lab.context.account;
     const owner = account === null ? "" : `,uid=${account.uid},gid=${account.gid}`;
     await run("mount", ["-t", "tmpfs", "-o", `size=${bytes},mode=755${owner}`, "tmpfs", path]);
     return {
       path,
-      words,
+      words: { host: /No space left on device/, ours: "no space" },
       close: async () => {
         await run("umount", [path]);
-        rmSync(path, { recursive: true });
+        rmSync(path, { recursive: true, force: true });
       },
     };
   } catch {
-    const limit = (value: string) => run("prlimit", ["--pid", String(vm.process().pid), `--fsize=${value}`]);
-    await limit(`${bytes}:unlimited`);
+    // As QEMU's own account, which may lower and raise its soft limit.
+    const limit = (value: string) =>
+      run("prlimit", ["--pid", String(vm.process().pid), `--fsize=${value}:`], account ?? {});
+    await limit(String(bytes));
     return {
       path,
-      words,
+      words: { host: /File too large/, ours: "" },
       close: async () => {
         await limit("unlimited");
-        rmSync(path, { recursive: true });
+        rmSync(path, { recursive: true, force: true });
       },
     };
   }
