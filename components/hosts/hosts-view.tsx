@@ -108,6 +108,13 @@ function HostCard({ host, isAdmin }: { host: Host; isAdmin: boolean }) {
           )}
         </span>
         <div className="ml-auto flex flex-wrap gap-2">
+          <a
+            href={`/api/v1/hosts/${host.id}/bundle`}
+            download={`driftline-host-${host.id}.json`}
+            className={buttonLook({ size: "sm" })}
+          >
+            Support bundle
+          </a>
           <Link href={`/vms?host=${host.id}`} className={buttonLook({ size: "sm" })}>
             {plural(host.vms, "VM")}
           </Link>

@@ -302,6 +302,10 @@ export const engineContract = {
       .route({ method: "GET", path: "/hosts/{hostId}", summary: "One host" })
       .input(z.strictObject({ hostId: uuid }))
       .output(hostSchema),
+    bundle: oc
+      .route({ method: "GET", path: "/hosts/{hostId}/bundle", summary: "Support bundle of one host" })
+      .input(z.strictObject({ hostId: uuid }))
+      .output(bundleSchema),
     observe: oc
       .route({ method: "POST", path: "/hosts/{hostId}/observe", summary: "Read every VM of a host now" })
       .input(z.strictObject({ hostId: uuid }))

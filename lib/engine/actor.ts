@@ -42,6 +42,7 @@ export const NEEDED: Readonly<Record<string, Role>> = {
   "vms.registerCheckpoint": "operator",
   "hosts.list": "viewer",
   "hosts.get": "viewer",
+  "hosts.bundle": "viewer",
   "hosts.observe": "support",
   "hosts.pair": "admin",
   "hosts.update": "admin",

@@ -514,6 +514,14 @@ test("a job's support bundle has its plan, steps, VM and audit, says what is mis
     expect(text).not.toContain(secret);
   }
   for (const { sha256 } of apiKeys) expect(text).not.toContain(sha256);
+  const { hostId } = plan.basis;
+  const ofHost = await call(stand.engine, "GET", `/hosts/${hostId}/bundle`, { role: "viewer" });
+  expect(ofHost).toMatchObject({
+    status: 200,
+    body: { parts: { host: { id: hostId }, vms: { items: expect.any(Array) } } },
+  });
+  expect(JSON.stringify(ofHost.body)).toContain(vmId);
+  expect(JSON.stringify(ofHost.body)).not.toContain(stand.host.config.token);
   await stand.host.stop();
   const alone = await call(stand.engine, "GET", `/jobs/${jobId}/bundle`);
   expect([alone.status, (alone.body as typeof body & { parts: object }).parts]).toMatchObject([200, { job: {} }]);

@@ -6,6 +6,7 @@ import { getBackup, listBackups } from "./backups/backups.ts";
 import { verifyBackup } from "./backups/verify-backup.ts";
 import { streamEvents } from "./events.ts";
 import { retireHost, updateHost } from "./hosts/change-host.ts";
+import { getHostBundle } from "./hosts/get-host-bundle.ts";
 import { getHost, listHosts, observeHost } from "./hosts/hosts.ts";
 import { pairHost } from "./hosts/pair-host.ts";
 import { rotateHost } from "./hosts/rotate-host.ts";
@@ -71,6 +72,7 @@ export const router = os.router({
   hosts: {
     list: os.hosts.list.handler(({ context, input }) => listHosts(context, input)),
     get: os.hosts.get.handler(({ context, input }) => getHost(context, input)),
+    bundle: os.hosts.bundle.handler(({ context, input }) => getHostBundle(context, input)),
     observe: os.hosts.observe.handler(({ context, input }) => observeHost(context, input)),
     pair: os.hosts.pair.handler(({ context, input }) => pairHost(context, input)),
     update: os.hosts.update.handler(({ context, input }) => updateHost(context, input)),

@@ -189,6 +189,7 @@ test("its own host's things are all there", async () => {
     `/vms/${own.vmId}/chain`,
     `/vms/${own.vmId}/bundle`,
     `/hosts/${own.hostId}`,
+    `/hosts/${own.hostId}/bundle`,
     `/plans/${own.ids.planId}`,
     `/jobs/${own.ids.jobId}`,
     `/jobs/${own.ids.jobId}/bundle`,
