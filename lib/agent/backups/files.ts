@@ -55,10 +55,12 @@ export class MadeFiles {
       const folder = [repository, ...parts.slice(0, n)].join("/");
       try {
         await inFolder(dirname(folder), async (opened) => {
-          await mkdir(`${opened}/${basename(folder)}`, { mode: FOLDER_MODE });
+          const place = `${opened}/${basename(folder)}`;
+          await mkdir(place, { mode: FOLDER_MODE }).catch(async (thrown) => {
+            if (codeOf(thrown) !== "EEXIST" || !(await isLeftOurs(place, owner))) throw thrown;
+          });
           this.#folders.push(folder);
-          const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-          const handle = await open(`${opened}/${basename(folder)}`, flags);
+          const handle = await open(place, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
           try {
             await handle.chmod(FOLDER_MODE);
             await handle.chown(process.getuid?.() ?? 0, owner.gid).catch(() => undefined);
@@ -68,7 +70,6 @@ export class MadeFiles {
         });
       } catch (thrown) {
         if (codeOf(thrown) !== "EEXIST") throw fileFailure(thrown, `make the folder ${folder}`);
-        if (!(await isLeftOurs(folder, owner))) continue;
       }
     }
   }
