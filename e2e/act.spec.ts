@@ -1,4 +1,5 @@
 /** Changing things for real: plans made, confirmed, applied and proved on VMs that no other spec uses. */
+import { readFile } from "node:fs/promises";
 import { expect, type Page, test } from "@playwright/test";
 import { expectNoViolationInBoth } from "./axe.ts";
 import { openVm, signIn, vmIdOf } from "./sign-in.ts";
@@ -46,6 +47,11 @@ test("a missing bitmap is healed by its plan: nothing before every loss is ticke
   await expect(proof.getByRole("heading", { name: /Gone, as promised/ })).toBeVisible();
   await expect(proof.getByText(/Bitmap missing/).first()).toBeVisible();
   await expectNoViolationInBoth(page);
+  const saved = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Support bundle" }).click();
+  const bundle = JSON.parse(await readFile(await (await saved).path(), "utf8"));
+  expect(bundle.manifest.subject).toMatch(/^job /);
+  expect(bundle.parts).toMatchObject({ job: { state: "succeeded" }, vm: { id } });
 
   await page.goto(`/vms/${id}?view=list`);
   await expect(page.locator('main [data-axis="agreement"]').first()).toHaveText(/^Agrees/);
