@@ -27,6 +27,30 @@ test("a count card filters, stands in the address, survives a reload and is take
   await expect(page).not.toHaveURL(/agreement=/);
 });
 
+test("no count card cuts off or spills its words, from 320 to 2560 px and with the counts of a large fleet", async ({
+  page,
+}) => {
+  const cards = page.getByRole("group").getByRole("button", { pressed: false });
+  await expect(cards).toHaveCount(13);
+  await cards.evaluateAll((buttons) => {
+    for (const button of buttons) {
+      const count = button.querySelector("span");
+      if (count) count.textContent = "10,000";
+    }
+  });
+  for (const width of [320, 390, 640, 768, 1024, 1280, 1440, 2560]) {
+    await page.setViewportSize({ width, height: 800 });
+    const cut = await cards.evaluateAll((buttons) =>
+      buttons
+        .flatMap((button) => [button, ...button.querySelectorAll<HTMLElement>("span")])
+        .filter((box) => box.scrollWidth > box.clientWidth && getComputedStyle(box).display !== "inline")
+        .map((box) => box.textContent),
+    );
+    expect(cut, `at ${width} px`).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+  }
+});
+
 test("slash goes to the filter, typing filters on the server, an empty result says why and offers the way back", async ({
   page,
 }) => {

@@ -39,18 +39,25 @@ const AXES = [
   },
 ] as const;
 
-/** One group an axis; each value is a switch that filters the list. Pressing the active one takes the filter away. */
+/**
+ * One group an axis; each value is a switch that filters the list. Pressing the active one takes the filter away.
+ * Every width follows from the words: groups and cards that do not fit beside each other wrap, nothing is cut off.
+ */
 export function CountCards(props: { state: FleetState; counts: Counts | null; onChange: (patch: Patch) => void }) {
   return (
-    <div className="grid gap-2 lg:grid-cols-[4fr_5fr_4fr]">
+    <div className="flex flex-wrap gap-2">
       {AXES.map((axis) => (
-        <fieldset key={axis.key} className="min-w-0 rounded-lg border border-line bg-bg px-1.5 pb-1.5">
+        <fieldset key={axis.key} className="min-w-0 flex-auto rounded-lg border border-line bg-bg px-1.5 pb-1.5">
           <legend className="sr-only">{axis.title}</legend>
-          <p aria-hidden className="flex items-baseline gap-2 px-2 pt-2 pb-1 text-xs">
+          {/* One line: the question is there only where it fits whole, and never makes the group wider. */}
+          <p
+            aria-hidden
+            className="mx-2 mt-2 mb-1 flex h-4 flex-wrap gap-x-2 overflow-hidden text-xs whitespace-nowrap contain-inline-size"
+          >
             <span className="font-medium text-ink">{axis.title}</span>
-            <span className="truncate text-ink-3 max-sm:hidden">{axis.question}</span>
+            <span className="text-ink-3">{axis.question}</span>
           </p>
-          <div className="grid grid-cols-2 gap-1 sm:flex">
+          <div className="flex flex-wrap gap-1">
             {axis.values.map((value) => (
               <CountCard
                 key={value.value}
@@ -81,7 +88,7 @@ function CountCard(props: {
       title={word.hint}
       onClick={() => props.onToggle(!props.isOn)}
       className={cx(
-        "flex min-h-8 min-w-0 flex-1 items-center gap-2 rounded-md border px-2 text-left transition-colors hover:bg-hover sm:flex-col sm:items-start sm:gap-0 sm:py-1.5",
+        "flex min-h-8 min-w-max flex-auto items-center gap-2 rounded-md border px-2 text-left transition-colors hover:bg-hover max-sm:basis-[calc(50%-0.125rem)] sm:flex-col sm:items-start sm:gap-0 sm:py-1.5",
         props.isOn ? "border-line-strong bg-hover" : "border-transparent",
       )}
     >
@@ -94,11 +101,9 @@ function CountCard(props: {
           {formatCount(props.count)}
         </span>
       )}
-      <span
-        className={cx("flex max-w-full items-center gap-1 text-xs", props.count === 0 ? "text-ink-3" : TONE_TEXT[tone])}
-      >
+      <span className={cx("flex items-center gap-1 text-xs", props.count === 0 ? "text-ink-3" : TONE_TEXT[tone])}>
         <Shape size={13} strokeWidth={2.25} aria-hidden className="shrink-0" />
-        <span className="truncate">{word.label}</span>
+        <span className="whitespace-nowrap">{word.label}</span>
       </span>
     </button>
   );

@@ -2,9 +2,18 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { Database, Eye, HardDrive } from "lucide-react";
 import { type ReactNode, useRef } from "react";
-import { placeOf, verbLabel } from "#client/work-words.ts";
+import type { StepPlace } from "#chain/plan/model.ts";
+import { verbLabel } from "#client/work-words.ts";
 
-export type StepRow = { n: number; verb: string; subject: string; call: string; mark: ReactNode; more?: ReactNode };
+export type StepRow = {
+  n: number;
+  verb: string;
+  subject: string;
+  call: string;
+  place: StepPlace;
+  mark: ReactNode;
+  more?: ReactNode;
+};
 type Props = { steps: readonly StepRow[]; label: string };
 
 /** Up to this many rows stand in the page as they are; more are windowed. */
@@ -14,7 +23,7 @@ const PLACES = {
   host: { word: "on the host", Shape: HardDrive },
   record: { word: "in the record", Shape: Database },
   read: { word: "reads", Shape: Eye },
-} as const;
+} as const satisfies Record<StepPlace, unknown>;
 
 /** Every step: where it acts, on what, and the call that it makes. */
 export function StepRows({ steps, label }: Props) {
@@ -72,13 +81,13 @@ function WindowedSteps({ steps, label }: Props) {
 }
 
 function Step({ step }: { step: StepRow }) {
-  const { word, Shape } = PLACES[placeOf(step.verb) as keyof typeof PLACES];
+  const { word, Shape } = PLACES[step.place];
   return (
     <div className="grid grid-cols-[1.75rem_minmax(0,1fr)] gap-x-2">
       <span className="text-right text-xs leading-5 text-ink-3">{step.n}</span>
       <div className="min-w-0">
         <div className="flex flex-wrap items-baseline gap-x-2">
-          <span className="font-medium">{verbLabel(step.verb)}</span>
+          <span className="font-medium">{verbLabel(step)}</span>
           <span className="min-w-0 break-words">{step.subject}</span>
           <span className="inline-flex items-center gap-1 self-center text-xs text-ink-3">
             <Shape size={12} aria-hidden /> {word}

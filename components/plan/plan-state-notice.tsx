@@ -42,7 +42,9 @@ export function PlanStateNotice({ plan, state, isPlanning, onAgain }: Props) {
   }
   return (
     <Notice icon={<Shuffle size={16} aria-hidden />} action={again}>
-      <p className="font-medium">What this plan stands on has changed, so that it is refused. Nothing was done.</p>
+      <p className="font-medium">
+        What this plan stands on has changed, so it can no longer be applied. Nothing was done.
+      </p>
       {plan.changes.length > 0 && (
         <table className="mt-1.5 w-full text-left">
           <caption className="sr-only">What has changed</caption>

@@ -1,6 +1,6 @@
 /** How plans, jobs and backups are called for people. */
 import type { BackupState } from "#chain/model.ts";
-import type { PlanTier, PlanVerb } from "#chain/plan/model.ts";
+import type { PlanTier, PlanVerb, StepPlace } from "#chain/plan/model.ts";
 import type { BackupView, JobRow, JobView, PlanView } from "#contract/engine.ts";
 import type { Tone } from "./words.ts";
 
@@ -23,11 +23,11 @@ export const VERB_WORDS: Readonly<Record<PlanVerb, string>> = {
   "record.close-backup": "Close backup",
   prove: "Prove",
 };
-export const verbLabel = (verb: string): string => (verb in VERB_WORDS ? VERB_WORDS[verb as PlanVerb] : verb);
-
-/** Where a step acts: on the host, in our database, or by looking. */
-export const placeOf = (verb: string): string =>
-  verb.startsWith("host.") ? "host" : verb.startsWith("record.") ? "record" : "read";
+/** What a step does. An action on the host may have steps in the record: those only write down. */
+export function verbLabel({ verb, place }: { verb: string; place: StepPlace }): string {
+  if (place === "record" && !verb.startsWith("record.")) return "Record";
+  return verb in VERB_WORDS ? VERB_WORDS[verb as PlanVerb] : verb;
+}
 
 export const TIER_WORDS: Readonly<Record<PlanTier, Word & { tone: Tone }>> = {
   0: { label: "Reads only", hint: "Nothing is changed.", tone: "mute" },

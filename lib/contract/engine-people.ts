@@ -3,6 +3,7 @@ import { oc } from "@orpc/contract";
 import { z } from "zod";
 import { LIMITS } from "#chain/limits.ts";
 import { isoTime, uuid } from "./common.ts";
+import { PASSWORD_LENGTH } from "./password.ts";
 import { ROLES } from "./roles.ts";
 
 const cursor = z.string().max(512).optional();
@@ -10,7 +11,6 @@ const limit = z.coerce.number().int().min(1).max(LIMITS.pageSize).default(50);
 const page = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), nextCursor: z.string().nullable(), total: z.int() });
 
-export const PASSWORD_LENGTH = { min: 12, max: 128 } as const;
 export const newPassword = z
   .string()
   .min(PASSWORD_LENGTH.min, `at least ${PASSWORD_LENGTH.min} characters`)

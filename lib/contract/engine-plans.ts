@@ -3,7 +3,7 @@ import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
 import { LIMITS } from "#chain/limits.ts";
 import * as model from "#chain/model.ts";
-import { BACKUP_MODES, PLAN_INTENTS, PLAN_MODES } from "#chain/plan/model.ts";
+import { BACKUP_MODES, PLAN_INTENTS, PLAN_MODES, STEP_PLACES } from "#chain/plan/model.ts";
 import { verifyItemSchema } from "./agent-operations.ts";
 import { bytes, checkpointName, diskTarget, hostName, isoTime, sha256Hex, uuid, vmId } from "./common.ts";
 import { bundleSchema } from "./engine-bundle.ts";
@@ -124,6 +124,7 @@ export const planSchema = z.object({
       verb: z.string(),
       subject: z.string(),
       call: z.string(),
+      place: z.enum(STEP_PLACES),
       reversible: z.boolean(),
     }),
   ),
@@ -133,7 +134,7 @@ export const planSchema = z.object({
   /** The least role that may apply it. */
   role: z.enum(["support", "operator"]),
   state: z.enum(PLAN_STATES),
-  /** Why it is out of date: what the plan stood on, and what is so now. */
+  /** Why it is out of date, by the newest read or by an attempt to apply it: what it stood on, and what is so now. */
   changes: z.array(z.object({ what: z.string(), was: z.string(), is: z.string() })),
   jobId: uuid.nullable(),
   createdBy: z.string(),
@@ -175,6 +176,7 @@ export const jobSchema = jobRowSchema.extend({
       verb: z.string(),
       subject: z.string(),
       call: z.string(),
+      place: z.enum(STEP_PLACES),
       state: z.enum(JOB_STEP_STATES),
       startedAt: isoTime.nullable(),
       endedAt: isoTime.nullable(),

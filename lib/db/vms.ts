@@ -221,6 +221,21 @@ export async function countByAgreement(db: Reader): Promise<{ agreement: string;
   return db.select({ agreement: vms.agreement, n: sql<number>`count(*)::int` }).from(vms).groupBy(vms.agreement);
 }
 
+/** What a plan for the VM would stand on now, by the newest read: one small row, no body of an observation. */
+export async function readGround(db: Reader, vmId: string) {
+  const [row] = await db
+    .select({
+      recordRevision: vms.revision,
+      observationDigest: sql<string>`coalesce(${observations.digest}, '')`,
+      hostId: vms.hostId,
+      runtimeId: vms.runtimeId,
+    })
+    .from(vms)
+    .leftJoin(observations, eq(observations.id, vms.observationId))
+    .where(eq(vms.id, vmId));
+  return row ?? null;
+}
+
 /** The read with this digest, as it was first or last stored; null when it is not kept. */
 export async function findObservation(
   db: Reader,

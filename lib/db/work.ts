@@ -1,6 +1,7 @@
 /** Jobs as they are shown, and what they are changing now. */
 import { and, asc, desc, eq, inArray, sql } from "drizzle-orm";
 import type { InFlight } from "../chain/model.ts";
+import { placeOf } from "../chain/plan/model.ts";
 import { iso, isoOrNull, type Reader } from "./client.ts";
 import { disks, type JOB_STATES, jobSteps, jobs, plans, vmBackupDiskMap, vmBackups, vms } from "./schema/index.ts";
 import { type Scope, vmIn } from "./scope.ts";
@@ -122,6 +123,7 @@ export async function getJob(db: Reader, jobId: string) {
       verb: words.get(step.n)?.verb ?? "",
       subject: words.get(step.n)?.subject ?? "",
       call: words.get(step.n)?.call ?? "",
+      place: words.get(step.n)?.place ?? placeOf(words.get(step.n)?.verb ?? ""),
       state: step.state,
       startedAt: isoOrNull(step.startedAt),
       endedAt: isoOrNull(step.endedAt),

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { PLAN_INTENTS } from "#chain/plan/model.ts";
 import { checkAgentUrl } from "#contract/agent-url.ts";
 import { ROLES } from "#contract/engine.ts";
+import { newPassword } from "#contract/engine-people.ts";
 
 const hostConfig = z.strictObject({
   name: z.string().min(1).max(200),
@@ -44,7 +45,7 @@ const keptDays = z.number().int().min(0).max(36_500);
 
 export const configSchema = z.strictObject({
   hosts: z.array(hostConfig).default([]),
-  admin: z.strictObject({ email: z.email(), password: z.string().min(8).max(128) }).optional(),
+  admin: z.strictObject({ email: z.email(), password: newPassword }).optional(),
   apiKeys: z
     .array(
       z.strictObject({

@@ -315,6 +315,26 @@ test("a plan made before a change on the host is refused with what changed, and 
   expect(rows[0]?.reason).toBe("late");
 });
 
+test("a plan whose ground has moved says so with the newest read, before anybody tries to apply it", async () => {
+  const vmId = await addLost(stand);
+  const get = async (id: string) => (await call(stand.engine, "GET", `/plans/${id}`)).body as PlanView;
+  const first = await redefinePlan(stand.engine, vmId);
+  expect((await call(stand.engine, "POST", `/vms/${vmId}/observe`)).status).toBe(200);
+  expect(await get(first.id)).toEqual(first);
+  stand.host.sim.removeBitmap(vmId, "vda", "cp1");
+  expect((await call(stand.engine, "POST", `/vms/${vmId}/observe`)).status).toBe(200);
+  expect(await get(first.id)).toMatchObject({ state: "out-of-date", changes: [{ what: "bitmap cp1 on vda" }] });
+  // Said, not settled: only applying reads the host, and decides.
+  expect(await query(stand.url, `select state from plans where id = '${first.id}'`)).toEqual([{ state: "ready" }]);
+
+  const other = await addLost(stand);
+  const second = await redefinePlan(stand.engine, other);
+  const body = { id: "cp9", parentId: "cp1", createdAt: "2026-01-02T00:00:00Z", disks: ["vda"] };
+  expect((await call(stand.engine, "POST", `/vms/${other}/checkpoints`, { body })).status).toBe(201);
+  expect(await get(second.id)).toMatchObject({ state: "out-of-date", changes: [{ what: "record" }] });
+  expect(fieldsOf(await apply(stand.engine, second.id))).toEqual(["record"]);
+});
+
 test("a new run of the VM, a new record and a host that does not answer each keep a plan from running", async () => {
   const vmId = await addLost(stand);
   const restarted = await redefinePlan(stand.engine, vmId);

@@ -122,15 +122,18 @@ function backupLines(action: Extract<PlanAction, { verb: "host.backup" }>): Line
   const parent = parentId === null ? "no parent" : `parent ${parentId}`;
   const insert = `INSERT INTO vm_checkpoints ${id} (${parent}), state 'creating'`;
   return [
-    line(`record of ${id}`, insert, [id], covered, true),
+    { ...line(`checkpoint ${id}`, insert, [id], covered, true), place: "record" },
     ...files,
     { ...start, call: `${begin}; with checkpoint ${id} on ${covered.join(", ")}` },
-    line(
-      `record of ${id}`,
-      `UPDATE vm_checkpoints SET state = 'active', when the job has finished`,
-      [id],
-      covered,
-      true,
-    ),
+    {
+      ...line(
+        `checkpoint ${id}`,
+        `UPDATE vm_checkpoints SET state = 'active', when the job has finished`,
+        [id],
+        covered,
+        true,
+      ),
+      place: "record",
+    },
   ];
 }

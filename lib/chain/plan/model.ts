@@ -87,6 +87,13 @@ export type PlanAction =
 export type PlanVerb = PlanAction["verb"];
 
 /** One line of a plan: one call on one subject. Several lines may belong to one action. */
+/** Where a step acts: on the host, in our database, or nowhere, because it only reads. */
+export const STEP_PLACES = ["host", "record", "read"] as const;
+export type StepPlace = (typeof STEP_PLACES)[number];
+/** Where the actions of a verb act. */
+export const placeOf = (verb: string): StepPlace =>
+  verb.startsWith("host.") ? "host" : verb.startsWith("record.") ? "record" : "read";
+
 export type PlanStep = {
   n: number;
   /** Index in `actions`. */
@@ -96,6 +103,8 @@ export type PlanStep = {
   subject: string;
   /** The libvirt, QMP, qemu-img or SQL call with its flags, as it will be made. */
   call: string;
+  /** Absent in plans that were stored before it was written down. */
+  place?: StepPlace;
   /** Can be undone without losing anything (metadata can be defined again, a bitmap cannot be made again). */
   reversible: boolean;
   checkpointIds: string[];

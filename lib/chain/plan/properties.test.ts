@@ -122,6 +122,8 @@ describe.each(PLAN_INTENTS)("every plan to %s", (intent) => {
         expect(plan.actions.at(-1)).toEqual({ verb: "prove" });
         expect(plan.actions.length).toBeGreaterThan(1);
         for (const { call, subject } of plan.steps) expect([call, subject]).not.toContain("");
+        for (const { call, place } of plan.steps)
+          expect([call, place === "record"]).toEqual([call, /^(INSERT|UPDATE|DELETE) /.test(call)]);
         expect(new Set(plan.losses.map(({ id }) => id)).size).toBe(plan.losses.length);
         expect(structuredClone(JSON.parse(JSON.stringify(plan)))).toEqual(JSON.parse(JSON.stringify(plan)));
       }),

@@ -3,11 +3,11 @@ import { assertNever } from "../assert-never.ts";
 import { nameList } from "../words/plans.ts";
 import { type PlanState, planFacts } from "./facts.ts";
 import { hostSteps } from "./host-steps.ts";
-import type { PlanAction, PlanCounts, PlanStep } from "./model.ts";
+import { type PlanAction, type PlanCounts, type PlanStep, placeOf } from "./model.ts";
 import { simulate } from "./simulate.ts";
 
-/** A step without its number. */
-export type Line = Pick<PlanStep, "subject" | "call" | "reversible" | "checkpointIds" | "disks">;
+/** A step without its number. `place`: where it is another one than its action's. */
+export type Line = Pick<PlanStep, "subject" | "call" | "reversible" | "checkpointIds" | "disks" | "place">;
 
 export type Listed = { steps: PlanStep[]; counts: PlanCounts; after: PlanState };
 
@@ -18,7 +18,7 @@ export function listSteps(state: PlanState, actions: readonly PlanAction[]): Lis
   let at = state;
   actions.forEach((action, index) => {
     for (const line of linesOf(at, action, counts)) {
-      steps.push({ n: steps.length + 1, action: index, verb: action.verb, ...line });
+      steps.push({ n: steps.length + 1, action: index, verb: action.verb, place: placeOf(action.verb), ...line });
     }
     at = simulate(at, action);
   });

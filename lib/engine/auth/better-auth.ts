@@ -1,6 +1,7 @@
 /** People: e-mail and password, sessions in our database. */
 import { randomUUID } from "node:crypto";
 import { betterAuth } from "better-auth";
+import { PASSWORD_LENGTH } from "#contract/password.ts";
 import { authStorage, type Db, findUser, sharedSecret, type Tx, writeAudit } from "#db/index.ts";
 import { traceIdNow } from "../trace.ts";
 import { DEVICE_SECRET } from "./device.ts";
@@ -57,7 +58,12 @@ export async function createAuth(db: Db) {
       const site = request ? siteOf(request.headers) : null;
       return site ? [site] : [];
     },
-    emailAndPassword: { enabled: true, disableSignUp: true, minPasswordLength: 8, maxPasswordLength: 128 },
+    emailAndPassword: {
+      enabled: true,
+      disableSignUp: true,
+      minPasswordLength: PASSWORD_LENGTH.min,
+      maxPasswordLength: PASSWORD_LENGTH.max,
+    },
     user: { additionalFields: { role: { type: "string", required: false, defaultValue: "viewer", input: false } } },
     session: { expiresIn: SESSION_SECONDS, updateAge: 3_600 },
     // By address; by account: attempts.ts.

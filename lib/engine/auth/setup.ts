@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { hashPassword } from "better-auth/crypto";
 import { z } from "zod";
+import { newPassword } from "#contract/engine-people.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { hasAdmin, inTransaction, saveAdmin, saveSetupToken, useSetupToken, writeAudit } from "#db/index.ts";
 import type { Config } from "../config.ts";
@@ -23,7 +24,7 @@ export async function offerSetup(db: Engine["db"], config: Config): Promise<stri
 const setupInput = z.strictObject({
   token: z.string().min(1).max(200),
   email: z.email().max(320),
-  password: z.string().min(8, "at least 8 characters").max(128),
+  password: newPassword,
 });
 
 /** Makes the first admin. Each link works once, and none works when there is an admin. */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { describeChanges } from "#chain/plan/changes.ts";
-import { findObservation, getHost, type PlanChange, type StoredPlan, type Tx } from "#db/index.ts";
+import { findObservation, getHost, type PlanChange, type Reader, type StoredPlan, type Tx } from "#db/index.ts";
 import type { Engine } from "../state.ts";
 import { computePlan, newCheckpointId } from "./compute.ts";
 import type { Situation } from "./situation.ts";
@@ -17,6 +17,12 @@ export async function findBasisChanges(
   now: Situation | null,
   repositories: readonly string[],
 ): Promise<PlanChange[]> {
+  const changes = await compareBasis(tx, plan, now);
+  return now && changes.length === 0 ? differentPlan(engine, plan, now, repositories) : changes;
+}
+
+/** The part of it that needs no new plan. */
+export async function compareBasis(reader: Reader, plan: StoredPlan, now: Situation | null): Promise<PlanChange[]> {
   const { basis } = plan;
   if (!now) return [{ what: "the VM", was: "observed", is: "not known" }];
   const changes: PlanChange[] = [];
@@ -25,19 +31,18 @@ export async function findBasisChanges(
   };
   note("record", `revision ${basis.recordRevision}`, `revision ${now.record.revision}`);
   if (basis.hostId !== now.hostId) {
-    note("host", (await getHost(tx, basis.hostId))?.name ?? basis.hostId, now.hostName);
+    note("host", (await getHost(reader, basis.hostId))?.name ?? basis.hostId, now.hostName);
   }
   const is = now.observation;
   if (basis.observationDigest !== is.digest) {
     const { vmId, hostId, observationDigest: digest } = { ...basis, vmId: plan.vmId };
-    const was = await findObservation(tx, { vmId, hostId, digest });
+    const was = await findObservation(reader, { vmId, hostId, digest });
     for (const change of describeChanges(was, is)) note(change.what, change.was, change.is);
   }
   note("run of the VM", basis.runtimeId ?? "does not run", is.runtimeId ?? "does not run");
   if (changes.length === 0 && basis.observationDigest !== is.digest) {
     note("what the host shows", `digest ${basis.observationDigest}`, `digest ${is.digest}`);
   }
-  if (changes.length === 0) changes.push(...differentPlan(engine, plan, now, repositories));
   return changes;
 }
 

@@ -1,4 +1,4 @@
-import type { PlanRequest } from "#chain/plan/model.ts";
+import { type PlanRequest, placeOf } from "#chain/plan/model.ts";
 import type { PlanRequestInput, PlanView } from "#contract/engine-plans.ts";
 import type { StoredPlan } from "#db/index.ts";
 
@@ -18,7 +18,14 @@ export function toPlanView(plan: StoredPlan): PlanView {
     losses: body.losses,
     costs: body.costs,
     counts: body.counts,
-    steps: body.steps.map(({ n, verb, subject, call, reversible }) => ({ n, verb, subject, call, reversible })),
+    steps: body.steps.map(({ n, verb, subject, call, place = placeOf(verb), reversible }) => ({
+      n,
+      verb,
+      subject,
+      call,
+      place,
+      reversible,
+    })),
     promises: body.promises,
     confirm: body.confirm,
     role: body.role,
