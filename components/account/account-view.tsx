@@ -5,6 +5,7 @@ import { useApi } from "#client/api.ts";
 import { notify } from "#client/notify.ts";
 import { toProblemView } from "#client/problem.ts";
 import { engineQueries } from "#client/queries.ts";
+import { NewPassword } from "#components/patterns/new-password.tsx";
 import { PageHead } from "#components/patterns/page-head.tsx";
 import { SessionList } from "#components/patterns/session-list.tsx";
 import { ErrorPanel } from "#components/patterns/state-panel.tsx";
@@ -102,26 +103,10 @@ function PasswordForm() {
           type="password"
           autoComplete="current-password"
           required
-          className="mt-1 w-full"
+          className="mt-1.5 w-full"
         />
       </label>
-      <label className="block font-medium" htmlFor="next">
-        New password
-        <TextField
-          id="next"
-          name="next"
-          type="password"
-          autoComplete="new-password"
-          minLength={12}
-          maxLength={128}
-          required
-          aria-describedby="next-rule"
-          className="mt-1 w-full"
-        />
-      </label>
-      <p id="next-rule" className="-mt-1 text-xs text-ink-3">
-        At least 12 characters. Your other sessions end.
-      </p>
+      <NewPassword name="next" label="New password" note=" Your other sessions end." />
       <Button type="submit" look="primary" disabled={change.isPending}>
         {change.isPending ? "Saving…" : "Change password"}
       </Button>

@@ -1,15 +1,21 @@
 "use client";
-import { setUpFirstAdmin, signIn } from "#client/sign-in.ts";
-import { CredentialsForm } from "./credentials-form.tsx";
+import { enter, setUpFirstAdmin } from "#client/sign-in.ts";
+import { NewPassword } from "#components/patterns/new-password.tsx";
+import { AuthField, AuthForm } from "./auth-form.tsx";
 
 /** Makes the first administrator and signs that person in. */
 export function SetupForm({ token }: { token: string }) {
-  const submit = async (email: string, password: string) => {
-    const refusal = await setUpFirstAdmin(token, email, password);
-    if (refusal !== null) return refusal;
-    const isIn = (await signIn(email, password)) === null;
-    window.location.assign(isIn ? "/vms" : "/sign-in");
-    return null;
-  };
-  return <CredentialsForm action="Create administrator" busy="Creating…" newPassword onSubmit={submit} />;
+  return (
+    <AuthForm
+      action="Create administrator"
+      busy="Creating…"
+      onSubmit={async (field) => {
+        const [email, password] = [field("email"), field("password")];
+        return (await setUpFirstAdmin(token, email, password)) ?? enter(email, password);
+      }}
+    >
+      <AuthField label="E-mail" name="email" type="email" autoComplete="username" maxLength={320} />
+      <NewPassword name="password" label="Password" />
+    </AuthForm>
+  );
 }

@@ -6,11 +6,10 @@ import { useEffect, useState } from "react";
 import { useApi } from "#client/api.ts";
 import { formatCount } from "#client/format.ts";
 import { useLiveEvent } from "#client/live.tsx";
-import { toProblemView } from "#client/problem.ts";
 import { engineQueries, hasAnswer } from "#client/queries.ts";
 import { PageHead } from "#components/patterns/page-head.tsx";
 import { SimulatedBanner } from "#components/patterns/simulated-banner.tsx";
-import { EmptyPanel, ErrorPanel, Notice } from "#components/patterns/state-panel.tsx";
+import { EmptyPanel, ErrorPanel, OldNotice } from "#components/patterns/state-panel.tsx";
 import { Breadcrumb } from "#components/ui/breadcrumb.tsx";
 import { Button, buttonLook } from "#components/ui/button.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
@@ -54,16 +53,7 @@ export function BackupsView({ vmId }: { vmId: string }) {
         </div>
         {history.isError && history.data && (
           <div className="mt-3">
-            <Notice
-              icon={<Archive size={15} aria-hidden />}
-              action={
-                <Button size="sm" onClick={() => history.refetch()}>
-                  Try again
-                </Button>
-              }
-            >
-              What is shown is old: {toProblemView(history.error).detail}
-            </Notice>
+            <OldNotice error={history.error} onRetry={history.refetch} />
           </div>
         )}
         {history.isPending ? (

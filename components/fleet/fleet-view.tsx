@@ -1,18 +1,17 @@
 "use client";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { Link2Off, RotateCw } from "lucide-react";
+import { Link2Off } from "lucide-react";
 import { useQueryStates } from "nuqs";
 import { useMemo } from "react";
 import { useApi } from "#client/api.ts";
 import { useCommands } from "#client/commands.tsx";
 import { useCopy } from "#client/copy.ts";
 import { formatCount, plural } from "#client/format.ts";
-import { toProblemView } from "#client/problem.ts";
 import { engineQueries, toFleetFilter } from "#client/queries.ts";
 import { fleetParsers } from "#client/url-state.ts";
 import { PageHead } from "#components/patterns/page-head.tsx";
 import { SimulatedBanner } from "#components/patterns/simulated-banner.tsx";
-import { ErrorPanel, Notice } from "#components/patterns/state-panel.tsx";
+import { ErrorPanel, Notice, OldNotice } from "#components/patterns/state-panel.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { cx } from "#components/ui/cx.ts";
 import { loadLater } from "#components/ui/load-later.tsx";
@@ -75,18 +74,7 @@ export function FleetView() {
               This list begins in the middle of the fleet.
             </Notice>
           )}
-          {list.isError && list.data && (
-            <Notice
-              icon={<RotateCw size={15} aria-hidden />}
-              action={
-                <Button size="sm" onClick={() => list.refetch()}>
-                  Try again
-                </Button>
-              }
-            >
-              What is shown is old: {toProblemView(list.error).detail}
-            </Notice>
-          )}
+          {list.isError && list.data && <OldNotice error={list.error} onRetry={list.refetch} />}
         </div>
         <div className="mt-3">
           {list.isPending ? (

@@ -15,11 +15,17 @@ import { PageHead } from "#components/patterns/page-head.tsx";
 import { SimulatedBanner } from "#components/patterns/simulated-banner.tsx";
 import { EmptyPanel, ErrorPanel } from "#components/patterns/state-panel.tsx";
 import { Button, buttonLook } from "#components/ui/button.tsx";
+import { loadLater } from "#components/ui/load-later.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
 import type { Host } from "#contract/engine.ts";
 import { HostActions } from "./host-actions.tsx";
 import { HostState } from "./host-state.tsx";
-import { PairDialog } from "./pair-dialog.tsx";
+
+// Nobody needs it to read the list.
+const PairDialog = loadLater(
+  () => import("./pair-dialog.tsx").then((m) => m.PairDialog),
+  () => null,
+);
 
 /** Clocks further apart than this make times of host and engine hard to compare. */
 const SKEW_WORTH_SAYING_MS = 2000;
@@ -40,17 +46,16 @@ export function HostsView() {
     <>
       {items.some((host) => host.kind === "simulated") && <SimulatedBanner />}
       <div className="mx-auto max-w-6xl px-3 py-4 sm:px-4">
-        <div className="flex items-start justify-between gap-3">
-          <PageHead title="Hosts" detail={hosts.data ? formatCount(hosts.data.total) : null} />
+        <PageHead title="Hosts" detail={hosts.data ? formatCount(hosts.data.total) : null}>
           <Button
             look="primary"
             unavailable={isAdmin ? null : "Only an administrator pairs hosts."}
             onClick={() => setPairing(true)}
           >
-            <Plus size={15} aria-hidden /> Pair a host
+            <Plus size={15} aria-hidden /> Pair a host…
           </Button>
-        </div>
-        <PairDialog open={isPairing} onOpenChange={setPairing} />
+        </PageHead>
+        {isPairing && <PairDialog onClose={() => setPairing(false)} />}
         <div className="mt-3 space-y-3">
           {hosts.isPending ? (
             <div aria-busy="true">

@@ -2,19 +2,18 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Unplug } from "lucide-react";
 import Link from "next/link";
-import { useEffect, useRef } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { useAnnounce } from "#client/announce.tsx";
 import { useApi } from "#client/api.ts";
 import { intentLabel } from "#client/intents.ts";
 import { isOver } from "#client/job-states.ts";
 import { useLiveEvent } from "#client/live.tsx";
-import { toProblemView } from "#client/problem.ts";
 import { engineQueries, hasAnswer } from "#client/queries.ts";
 import { JOB_STATE_WORDS } from "#client/work-words.ts";
 import { Moment } from "#components/patterns/moment.tsx";
-import { ErrorPanel, Notice } from "#components/patterns/state-panel.tsx";
+import { ErrorPanel, Notice, OldNotice } from "#components/patterns/state-panel.tsx";
 import { Breadcrumb } from "#components/ui/breadcrumb.tsx";
-import { Button, buttonLook } from "#components/ui/button.tsx";
+import { buttonLook } from "#components/ui/button.tsx";
 import type { JobView as Job } from "#contract/engine.ts";
 import { JobDisks } from "./job-disks.tsx";
 import { JobHead } from "./job-head.tsx";
@@ -39,11 +38,10 @@ export function JobView({ jobId }: { jobId: string }) {
       </div>
     );
   }
-  const failure = job.isError ? toProblemView(job.error).detail : null;
-  return <JobScreen job={job.data} failure={failure} onRetry={() => void job.refetch()} />;
+  return <JobScreen job={job.data} old={job.isError && <OldNotice error={job.error} onRetry={job.refetch} />} />;
 }
 
-function JobScreen({ job, failure, onRetry }: { job: Job; failure: string | null; onRetry: () => void }) {
+function JobScreen({ job, old }: { job: Job; old: ReactNode }) {
   const announce = useAnnounce();
   const said = useRef(job.state);
   const title = `${intentLabel(job.kind)} ${job.vmName}`;
@@ -68,18 +66,7 @@ function JobScreen({ job, failure, onRetry }: { job: Job; failure: string | null
         />
         <JobHead job={job} title={title} />
       </div>
-      {failure && (
-        <Notice
-          icon={<Unplug size={16} aria-hidden />}
-          action={
-            <Button size="sm" onClick={onRetry}>
-              Try again
-            </Button>
-          }
-        >
-          What is shown is old: {failure}
-        </Notice>
-      )}
+      {old}
       {isLost && (
         <Notice icon={<Unplug size={16} aria-hidden />}>
           <p className="font-medium">

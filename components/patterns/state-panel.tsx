@@ -92,3 +92,19 @@ export function Notice({ icon, children, action }: { icon: ReactNode; children: 
     </div>
   );
 }
+
+/** Above content whose newest read failed: it is still shown, and is old. */
+export function OldNotice({ error, onRetry }: { error: unknown; onRetry: () => unknown }) {
+  return (
+    <Notice
+      icon={<RotateCw size={15} aria-hidden />}
+      action={
+        <Button size="sm" onClick={() => void onRetry()}>
+          Try again
+        </Button>
+      }
+    >
+      What is shown is old: {toProblemView(error).detail}
+    </Notice>
+  );
+}

@@ -2,7 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import Link from "next/link";
 import { useRouter } from "next/navigation";
-import { useEffect, useId, useRef, useState } from "react";
+import { useState } from "react";
 import { canApplyPlan, canConfirmPlan } from "#chain/can.ts";
 import { useApi } from "#client/api.ts";
 import { intentLabel } from "#client/intents.ts";
@@ -10,12 +10,11 @@ import { toProblemView } from "#client/problem.ts";
 import { engineQueries } from "#client/queries.ts";
 import { rowSituation, whyNot } from "#client/situation.ts";
 import { Refusal } from "#components/patterns/refusal.tsx";
-import { Button, buttonLook } from "#components/ui/button.tsx";
 import { Check } from "#components/ui/check.tsx";
-import { TextField } from "#components/ui/field.tsx";
 import type { PlanView } from "#contract/engine.ts";
+import { ConfirmForm } from "./confirm-form.tsx";
 
-/** Applying: the losses to tick, the name to type, a reason for the audit log. The focus starts on Cancel. */
+/** Applying the plan of one VM: the losses to tick, the name to type, and who holds the VM if somebody does. */
 export function PlanConfirm({ plan, onStale }: { plan: PlanView; onStale: () => void }) {
   const api = useApi();
   const queries = engineQueries(api);
@@ -24,24 +23,17 @@ export function PlanConfirm({ plan, onStale }: { plan: PlanView; onStale: () => 
   const me = useQuery(queries.me());
   const vm = useQuery(queries.vm(plan.vmId));
   const [ticked, setTicked] = useState<ReadonlySet<string>>(new Set());
-  const [typed, setTyped] = useState("");
-  const [reason, setReason] = useState("");
   // One key as long as this plan is looked at: a second click or a retry finds the first one's job.
   const [idempotencyKey] = useState(() => crypto.randomUUID());
-  const cancel = useRef<HTMLAnchorElement>(null);
-  const why = useId();
-  const confirmId = useId();
-  const reasonId = useId();
-  useEffect(() => cancel.current?.focus({ preventScroll: true }), []);
 
   const apply = useMutation({
-    mutationFn: () =>
+    mutationFn: ({ typed, reason }: { typed: string; reason: string }) =>
       api.plans.apply(
         {
           planId: plan.id,
           acknowledged: [...ticked],
           ...(plan.confirm === null ? {} : { confirm: typed }),
-          ...(reason.trim() === "" ? {} : { reason: reason.trim() }),
+          ...(reason === "" ? {} : { reason }),
         },
         { context: { idempotencyKey } },
       ),
@@ -59,25 +51,34 @@ export function PlanConfirm({ plan, onStale }: { plan: PlanView; onStale: () => 
 
   const allowed = vm.data ? canApplyPlan(rowSituation(vm.data, me.data?.role), plan.role) : null;
   const refused = allowed === null ? "It is not known yet how the VM stands." : whyNot(allowed);
-  const unready = whyNot(canConfirmPlan(plan, { acknowledged: ticked, typed }));
-  const unavailable = [refused, unready].filter((text) => text !== null).join(" ") || null;
-  const tick = (id: string, isOn: boolean) => {
-    const next = new Set(ticked);
-    if (isOn) next.add(id);
-    else next.delete(id);
-    setTicked(next);
-  };
+  const unready = (typed: string) => whyNot(canConfirmPlan(plan, { acknowledged: ticked, typed }));
+  const tick = (id: string, isOn: boolean) =>
+    setTicked((old) => new Set(isOn ? [...old, id] : [...old].filter((one) => one !== id)));
   const holder = vm.data?.job ?? null;
+  const toHolder = (text: string) =>
+    holder && (
+      <Link href={`/jobs/${holder.id}`} className="inline-block py-0.5 font-medium underline underline-offset-2">
+        {text}
+      </Link>
+    );
   return (
-    <form
-      aria-label="Apply the plan"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (!unavailable && !apply.isPending) apply.mutate();
-      }}
-      className="space-y-3 rounded-lg border border-line-strong bg-raised px-4 py-3"
+    <ConfirmForm
+      title={plan.losses.length > 0 ? "Lost for good" : "Apply"}
+      confirm={plan.confirm}
+      back={`/vms/${plan.vmId}`}
+      whyNot={(typed) => [refused, unready(typed)].filter((text) => text !== null).join(" ") || null}
+      note="It runs once, as a job that you can follow and cancel."
+      help={refused && toHolder("Open the job that holds it")}
+      refusal={
+        apply.isError && (
+          <Refusal what="It was not applied" error={apply.error}>
+            {holder && toHolder(`${intentLabel(holder.kind)} holds the VM: open that job`)}
+          </Refusal>
+        )
+      }
+      isPending={apply.isPending}
+      onApply={(typed, reason) => apply.mutate({ typed, reason })}
     >
-      <h2 className="font-semibold">{plan.losses.length > 0 ? "Lost for good" : "Apply"}</h2>
       {plan.losses.length > 0 ? (
         <fieldset className="space-y-0.5">
           <legend className="mb-1 text-ink-2">Tick each to say that you have read it.</legend>
@@ -96,70 +97,6 @@ export function PlanConfirm({ plan, onStale }: { plan: PlanView; onStale: () => 
           {plan.tier === 0 ? "This only reads." : "Nothing is lost: what this changes can be made again."}
         </p>
       )}
-      {plan.confirm !== null && (
-        <div>
-          <label htmlFor={confirmId} className="block text-ink-2">
-            Type <strong className="font-semibold text-ink select-all">{plan.confirm}</strong> to confirm
-          </label>
-          <TextField
-            id={confirmId}
-            name="confirm"
-            className="mt-1 w-full"
-            autoComplete="off"
-            autoCapitalize="off"
-            spellCheck={false}
-            value={typed}
-            onChange={(event) => setTyped(event.target.value)}
-          />
-        </div>
-      )}
-      <div>
-        <label htmlFor={reasonId} className="block text-ink-2">
-          Reason <span className="text-ink-3">(optional, kept in the audit log)</span>
-        </label>
-        <TextField
-          id={reasonId}
-          name="reason"
-          className="mt-1 w-full"
-          maxLength={1000}
-          value={reason}
-          onChange={(event) => setReason(event.target.value)}
-        />
-      </div>
-      {apply.isError && (
-        <Refusal what="It was not applied" error={apply.error}>
-          {holder && (
-            <Link href={`/jobs/${holder.id}`} className="inline-block py-0.5 font-medium underline underline-offset-2">
-              {intentLabel(holder.kind)} holds the VM: open that job
-            </Link>
-          )}
-        </Refusal>
-      )}
-      <div className="flex flex-wrap gap-2">
-        <Link ref={cancel} href={`/vms/${plan.vmId}`} className={buttonLook()}>
-          Cancel
-        </Link>
-        <Button
-          type="submit"
-          look="primary"
-          disabled={apply.isPending}
-          unavailable={unavailable}
-          aria-describedby={why}
-        >
-          {apply.isPending ? "Applying…" : "Apply"}
-        </Button>
-      </div>
-      <p id={why} className="text-xs text-ink-3">
-        {unavailable ?? "It runs once, as a job that you can follow and cancel."}
-        {refused && holder && (
-          <>
-            {" "}
-            <Link href={`/jobs/${holder.id}`} className="underline underline-offset-2">
-              Open the job that holds it
-            </Link>
-          </>
-        )}
-      </p>
-    </form>
+    </ConfirmForm>
   );
 }
