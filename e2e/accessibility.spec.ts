@@ -10,9 +10,38 @@ for (const colorScheme of ["light", "dark"] as const) {
     test.use({ colorScheme });
 
     test("the pages before sign-in have no accessibility violation", async ({ page }) => {
-      for (const path of ["/sign-in", "/setup", "/setup?token=not-a-token", "/welcome?token=not-a-token"]) {
+      const authorization = `Bearer ${process.env.DRIFTLINE_E2E_API_KEY ?? ""}`;
+      const invited = await page.request.post("/api/v1/users", {
+        headers: { authorization },
+        data: { email: `axe-${Date.now()}@example.org`, role: "viewer" },
+      });
+      const { user, link } = (await invited.json()) as { user: { id: string }; link: { path: string } };
+      for (const { path, button } of [
+        { path: "/sign-in", button: "Sign in" },
+        { path: "/setup", button: null },
+        { path: "/setup?token=not-a-token", button: "Create administrator" },
+        { path: "/welcome?token=not-a-token", button: null },
+        { path: link.path, button: "Save and sign in" },
+      ]) {
         await page.goto(path);
+        if (button) await expect(page.getByRole("button", { name: button })).toBeVisible();
         await expectNoViolation(page);
+      }
+      await page.request.delete(`/api/v1/users/${user.id}`, { headers: { authorization } });
+    });
+
+    test("what is shown while a list loads has no accessibility violation", async ({ page }) => {
+      await signIn(page);
+      for (const { path, answer, filter } of [
+        { path: "/vms", answer: "**/api/v1/vms?*", filter: "Order" },
+        { path: "/jobs", answer: "**/api/v1/jobs?*", filter: "State" },
+      ]) {
+        await page.goto(path);
+        await page.route(answer, () => {});
+        await page.getByRole("combobox", { name: filter }).selectOption({ index: 1 });
+        await expect(page.locator("main [aria-busy='true']")).toBeVisible();
+        await expectNoViolation(page);
+        await page.unroute(answer);
       }
     });
 

@@ -8,6 +8,19 @@ test.setTimeout(180_000);
 /** A job on the lab's small disks, on a machine that does a lot beside it. */
 const DONE_WITHIN_MS = 60_000;
 
+/** Serves what the API answers at a path changed; a gap in the network makes the page read it again. */
+async function showAs(page: Page, path: RegExp, change: object): Promise<void> {
+  await page.unroute(path);
+  await page.route(path, async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), ...change } });
+  });
+  await page.context().setOffline(true);
+  await expect(page.locator("[data-live]")).toHaveAttribute("data-live", "offline");
+  await page.context().setOffline(false);
+  await expect(page.locator("[data-live]")).toHaveAttribute("data-live", "connected");
+}
+
 const post = (page: Page, path: string, data: object) =>
   page.request.post(`/api/v1${path}`, { headers: { origin: new URL(page.url()).origin }, data });
 
@@ -66,6 +79,23 @@ test("a missing bitmap is healed by its plan: nothing before every loss is ticke
   await expectNoViolationInBoth(page);
 });
 
+/** The states of a job that pass too quickly, or come too seldom, to be waited for. */
+async function expectReadable(page: Page): Promise<void> {
+  const path = /\/api\/v1\/jobs\/[^/]+$/;
+  const since = new Date(Date.now() - 120_000).toISOString();
+  const open = { state: "running", endedAt: null, proof: null, progress: { doneBytes: 2 ** 20, totalBytes: 2 ** 22 } };
+  for (const { shown, job } of [
+    { shown: "running", job: open },
+    { shown: "lost", job: { ...open, lostContactSince: since } },
+    { shown: "failed", job: { state: "failed", proof: null, error: "The disk of the repository is full." } },
+  ]) {
+    await showAs(page, path, job);
+    await expect(page.locator(`[data-job-state="${shown}"]`)).toBeVisible();
+    await expectNoViolationInBoth(page);
+  }
+  await page.unroute(path);
+}
+
 test("one click makes a full backup, the next is incremental, and its restore is proved from the page", async ({
   page,
 }) => {
@@ -73,6 +103,7 @@ test("one click makes a full backup, the next is incremental, and its restore is
   const id = await openVm(page, "act-backup", "view=list");
   await page.getByRole("button", { name: "Full backup now" }).click();
   await expectJob(page);
+  await expectReadable(page);
   await openVm(page, "act-backup", "view=list");
   await page.getByRole("button", { name: "Back up now", exact: true }).click();
   await expectJob(page);
@@ -91,7 +122,7 @@ test("one click makes a full backup, the next is incremental, and its restore is
   await expectNoViolationInBoth(page);
 });
 
-test("a plan whose ground has changed is refused with what changed, and Plan again gives one that stands", async ({
+test("a plan whose ground has changed says so before it is applied, is refused, and Plan again gives one that stands", async ({
   page,
 }) => {
   await signIn(page);
@@ -104,12 +135,22 @@ test("a plan whose ground has changed is refused with what changed, and Plan aga
   const createdAt = new Date(Date.now() - 1000).toISOString();
   const answer = await post(page, `/vms/${id}/checkpoints`, { id: "late", parentId: null, createdAt, disks: ["vda"] });
   expect(answer.status()).toBe(201);
-  await page.getByRole("button", { name: "Apply", exact: true }).click();
   await expect(page.locator('[data-plan-state="out-of-date"]')).toBeVisible();
   const changes = page.getByRole("table", { name: "What has changed" });
   await expect(changes.getByRole("row").nth(1)).toBeVisible();
   await expect(page.getByRole("button", { name: "Apply", exact: true })).toHaveCount(0);
   await expectNoViolationInBoth(page);
+  const planId = new URL(first).pathname.slice("/plans/".length);
+  const refused = await page.request.post(`/api/v1/plans/${planId}/apply`, {
+    headers: { origin: new URL(first).origin, "idempotency-key": planId },
+    data: {},
+  });
+  expect([refused.status(), (await refused.json()).code]).toEqual([409, "plan_out_of_date"]);
+  const plan = /\/api\/v1\/plans\/[^/]+$/;
+  await showAs(page, plan, { state: "expired", changes: [] });
+  await expect(page.locator('[data-plan-state="expired"]')).toBeVisible();
+  await expectNoViolationInBoth(page);
+  await page.unroute(plan);
   await page.getByRole("button", { name: "Plan again" }).click();
   await expect(page).not.toHaveURL(first);
   await expect(page.locator('[data-plan-state="ready"]')).toBeVisible();

@@ -1,4 +1,5 @@
 import { expect, type Page, test } from "@playwright/test";
+import { expectNoViolationInBoth } from "./axe.ts";
 import { openVm, signIn, signInByForm, vmIdOf } from "./sign-in.ts";
 
 /** What is on screen and coloured as good. */
@@ -42,6 +43,7 @@ test("an offline host shows no green, keeps the last known value hatched, and gi
   await expect(page.locator('[data-axis="agreement"]')).toHaveClass(/hatched/);
   await expect(green(page)).toHaveCount(0);
   await expect(page.locator('main [class*="text-ok"]')).toHaveCount(0);
+  await expectNoViolationInBoth(page);
 });
 
 test("a list that could not be read is cannot tell, not an empty host", async ({ page }) => {
@@ -81,6 +83,7 @@ test("a failed read says code and trace id, offers retry and copy, and recovers"
   await expect(alert).toContainText("trace-for-support", { timeout: 20_000 });
   await expect(alert).toContainText("internal");
   await expect(alert.getByRole("button", { name: "Copy" })).toBeVisible();
+  await expectNoViolationInBoth(page);
   isBroken = false;
   await alert.getByRole("button", { name: "Try again" }).click();
   await expect(page.locator("[data-row-link]")).toHaveText(["mail-01"]);

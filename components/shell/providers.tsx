@@ -8,6 +8,8 @@ import { ApiProvider, createBrowserApi } from "#client/api.ts";
 import { CommandProvider } from "#client/commands.tsx";
 import { LiveProvider } from "#client/live.tsx";
 import { shouldRetry, toProblemView } from "#client/problem.ts";
+// In the layout, so that the pages and their error boundary share one copy of it.
+import "#components/patterns/state-panel.tsx";
 
 /** A session that ended while the page was open: go and sign in, and come back here. */
 function leaveWhenSignedOut(error: unknown): void {

@@ -4,7 +4,6 @@ import type { Remedy } from "#chain/model.ts";
 import type { BackupMode } from "#chain/plan/model.ts";
 import { findingTitle } from "#chain/words.ts";
 import { useAnnounce } from "#client/announce.tsx";
-import { copyCheckpoint, copyFinding, copyVm } from "#client/chain-text.ts";
 import { useCommands } from "#client/commands.tsx";
 import { useCopy } from "#client/copy.ts";
 import { CHAIN_VIEWS, type ChainViewName, type chainParsers, OVERLAYS } from "#client/url-state.ts";
@@ -60,13 +59,23 @@ export function useVmCommands({ chain, nodes, findings, url, setUrl, view, acts 
     announce(findingTitle(next));
   };
   const here = () => window.location.href;
-  const copyFindingText = (finding: ChainFinding) => void copy(copyFinding(chain, finding, here()), "the finding");
-  const copyCheckpointText = () => url.cp && void copy(copyCheckpoint(chain, url.cp, here()), "the checkpoint");
+  type Words = typeof import("#client/chain-text.ts");
+  const copyAs = (what: string, make: (words: Words, link: string) => string) => {
+    const link = here();
+    // Nobody needs these words to read the page.
+    void copy(async () => make(await import("#client/chain-text.ts"), link), what);
+  };
+  const copyFindingText = (finding: ChainFinding) =>
+    copyAs("the finding", (words, link) => words.copyFinding(chain, finding, link));
+  const copyCheckpointText = () => {
+    const { cp } = url;
+    if (cp) copyAs("the checkpoint", (words, link) => words.copyCheckpoint(chain, cp, link));
+  };
   const copySelection = () => {
     const finding = findings.find((candidate) => candidate.id === url.finding);
     if (finding) copyFindingText(finding);
     else if (url.cp) copyCheckpointText();
-    else void copy(copyVm(chain, here()), "the VM");
+    else copyAs("the VM", (words, link) => words.copyVm(chain, link));
   };
   const { planning } = acts;
   const noFinding = findings.length === 0 ? "There is no finding." : null;
