@@ -5,7 +5,6 @@ import { CircleCheck, CircleSlash, CircleX, ScrollText, X } from "lucide-react";
 import Link from "next/link";
 import { useQueryStates } from "nuqs";
 import { useRef } from "react";
-import { VM_ID } from "#chain/limits.ts";
 import { useApi } from "#client/api.ts";
 import { useCommands } from "#client/commands.tsx";
 import { engineQueries } from "#client/queries.ts";
@@ -44,15 +43,14 @@ const COLUMNS: readonly Column<Entry>[] = [
   {
     title: "On",
     cell: (entry) => (
-      <span className="font-mono text-xs break-all text-ink-2">
-        {entry.subject && VM_ID.test(entry.subject) && /^(vms|plans|jobs|backups)\./.test(entry.action) ? (
-          <Link href={`/vms/${entry.subject}`} className="underline underline-offset-2">
-            {entry.subject}
+      <>
+        {entry.subjectName && (
+          <Link href={`/vms/${entry.subject}`} className="block break-words underline underline-offset-2">
+            {entry.subjectName}
           </Link>
-        ) : (
-          (entry.subject ?? "–")
         )}
-      </span>
+        <span className="font-mono text-xs break-all text-ink-3">{entry.subject ?? "–"}</span>
+      </>
     ),
   },
   {
@@ -108,6 +106,7 @@ export function AuditView() {
           ref={first}
           aria-label="Who"
           placeholder="Who"
+          className="max-sm:w-full"
           maxLength={300}
           value={filter.actor}
           onChange={(event) => setFilter({ actor: event.target.value })}
@@ -115,6 +114,7 @@ export function AuditView() {
         <TextField
           aria-label="What"
           placeholder="What (plans.apply, …)"
+          className="max-sm:w-full"
           maxLength={100}
           value={filter.action}
           onChange={(event) => setFilter({ action: event.target.value })}
@@ -123,7 +123,7 @@ export function AuditView() {
           aria-label="On what"
           placeholder="On what (VM id, host, …)"
           maxLength={300}
-          className="w-64"
+          className="w-full sm:w-64"
           value={filter.subject}
           onChange={(event) => setFilter({ subject: event.target.value })}
         />
@@ -141,8 +141,10 @@ export function AuditView() {
             </option>
           ))}
         </Select>
-        <TimeField label="From (UTC)" value={filter.from} onChange={(from) => setFilter({ from })} />
-        <TimeField label="Before (UTC)" value={filter.to} onChange={(to) => setFilter({ to })} />
+        <div className="flex flex-wrap gap-2">
+          <TimeField label="From (UTC)" value={filter.from} onChange={(from) => setFilter({ from })} />
+          <TimeField label="Before (UTC)" value={filter.to} onChange={(to) => setFilter({ to })} />
+        </div>
         {isFiltered && (
           <Button look="quiet" onClick={() => setFilter(null)}>
             <X size={14} aria-hidden /> Clear filters

@@ -15,7 +15,7 @@ const ROW_PX = 36;
 const HEAD_PX = 32;
 const COLUMNS = ["Checkpoint", "Created", "Record and host", "Disks", "Backup", "Findings"] as const;
 const GRID =
-  "grid grid-cols-[auto_minmax(0,1fr)_4.5rem_2rem] md:grid-cols-[auto_minmax(9rem,1.4fr)_7rem_8.5rem_minmax(5rem,1fr)_8rem_minmax(6rem,1fr)] items-center gap-x-2 md:gap-x-3";
+  "grid grid-cols-[auto_minmax(0,1fr)_4.5rem_2rem] md:grid-cols-[auto_minmax(8rem,1.2fr)_6rem_7rem_minmax(4rem,0.8fr)_6rem_minmax(10rem,1.6fr)] items-center gap-x-2 md:gap-x-3";
 
 type Props = {
   nodes: GraphNode[];

@@ -46,7 +46,7 @@ export function PruneDialog(props: {
       >
         <fieldset className="space-y-2">
           <legend className="sr-only">Which go</legend>
-          <Choice name="keep" rule={rule} onRule={setRule} label="Keep the newest">
+          <Choice name="keep" rule={rule} onRule={setRule} label="Keep the newest of the current line">
             <TextField
               type="number"
               className="w-20"
@@ -57,7 +57,6 @@ export function PruneDialog(props: {
               onFocus={() => setRule("keep")}
               onChange={(event) => setKeep(event.target.value)}
             />
-            <span className="text-ink-2">of the current line</span>
           </Choice>
           <Choice name="older" rule={rule} onRule={setRule} label="Those made before">
             <TextField
@@ -73,9 +72,11 @@ export function PruneDialog(props: {
             </span>
           </Choice>
           <Choice name="upTo" rule={rule} onRule={setRule} label="Up to the selected one" disabled={selected === null}>
-            <span className="min-w-0 font-mono text-xs break-all text-ink-2">
-              {selected ?? "none is selected in the chain"}
-            </span>
+            {selected === null ? (
+              <span className="text-ink-2">None is selected in the chain.</span>
+            ) : (
+              <span className="min-w-0 font-mono text-xs break-all text-ink-2">{selected}</span>
+            )}
           </Choice>
         </fieldset>
         {refusal !== null && refusal !== undefined && <Refusal what="There is no plan" error={refusal} />}

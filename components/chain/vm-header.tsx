@@ -75,24 +75,26 @@ export function VmHeader(props: Props) {
           </Button>
         </div>
       </div>
-      <div className="flex flex-wrap items-center gap-x-2 gap-y-1.5">
-        <Axis name="Agreement">
-          <AxisBadge
-            pill
-            axis={{ axis: "agreement", value: past && vm ? vm.lastKnown.agreement : chain.agreement }}
-            past={past}
-          />
-        </Axis>
-        <Axis name="Next backup">
-          <AxisBadge
-            pill
-            axis={{ axis: "nextBackup", value: (past ? vm?.lastKnown : vm?.axes)?.nextBackup ?? "unknown" }}
-            past={past}
-          />
-        </Axis>
-        <Axis name="Observation">
-          <AxisBadge pill axis={{ axis: "freshness", value: chain.freshness }} />
-        </Axis>
+      <div className="flex flex-wrap items-center gap-x-4 gap-y-1.5">
+        <div className="flex flex-wrap gap-x-2 gap-y-1.5">
+          <Axis name="Agreement">
+            <AxisBadge
+              pill
+              axis={{ axis: "agreement", value: past && vm ? vm.lastKnown.agreement : chain.agreement }}
+              past={past}
+            />
+          </Axis>
+          <Axis name="Next backup">
+            <AxisBadge
+              pill
+              axis={{ axis: "nextBackup", value: (past ? vm?.lastKnown : vm?.axes)?.nextBackup ?? "unknown" }}
+              past={past}
+            />
+          </Axis>
+          <Axis name="Observation">
+            <AxisBadge pill axis={{ axis: "freshness", value: chain.freshness }} />
+          </Axis>
+        </div>
         <span className="text-ink-2">
           {chain.host.observedAt ? (
             <>
@@ -103,15 +105,9 @@ export function VmHeader(props: Props) {
             "never read"
           )}
         </span>
-        <span aria-hidden className="text-ink-3">
-          ·
-        </span>
         <span className={cx("text-ink-2", past && "hatched rounded-sm px-1")}>
           {past && chain.vm.power !== "unknown" ? "was " : ""}
           {past ? POWER_LABELS[chain.vm.power].label.toLowerCase() : POWER_LABELS[chain.vm.power].label}
-        </span>
-        <span aria-hidden className="text-ink-3">
-          ·
         </span>
         <span className="text-ink-2">
           {plural(chain.record.checkpoints.length, "checkpoint")} recorded,{" "}

@@ -83,7 +83,7 @@ export const VmRowView = memo(function VmRowView(props: {
           {row.observedAt ? <Moment at={row.observedAt} /> : "never read"}
         </span>
       </div>
-      <div role="cell" className="flex min-w-0 flex-wrap items-center gap-1 xl:flex-nowrap xl:overflow-hidden">
+      <div role="cell" className="flex min-w-0 flex-wrap items-center gap-1 xl:py-1.5">
         {row.kinds.slice(0, CHIPS).map((kind) => (
           <KindChip key={kind.kind} {...kind} />
         ))}

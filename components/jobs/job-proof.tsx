@@ -42,7 +42,11 @@ export function JobProof({ job }: { job: JobView }) {
                 read <Moment at={proof.observedAt} />
               </span>
             </p>
-            <Findings title="Gone, as promised" ids={proof.gone} none="Nothing was promised to go." />
+            <Findings
+              title="Gone, as promised"
+              ids={proof.gone}
+              none={job.kind === "backup" ? null : "Nothing was promised to go."}
+            />
             <Findings title="Still there" ids={proof.left} none={null} isBad />
             <Findings title="Not there before" ids={proof.appeared} none={null} isBad />
             <p className="font-mono text-xs break-all text-ink-3">digest {proof.digest.slice(0, 16)}</p>

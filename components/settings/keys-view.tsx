@@ -32,6 +32,8 @@ export function KeysView() {
   const keys = useInfiniteQuery(engineQueries(api).apiKeys());
   const [isMaking, setMaking] = useState(false);
   const [secret, setSecret] = useState<Secret | null>(null);
+  /** Asked once more: a program that uses the key is shut out at once. */
+  const [sure, setSure] = useState<string | null>(null);
   const revoke = useMutation({
     mutationFn: (keyId: string) => api.apiKeys.revoke({ keyId }),
     onSuccess: (key) => notify(`The key ${key.name} works no more`),
@@ -77,12 +79,14 @@ export function KeysView() {
       cell: (key) => (
         <Button
           size="sm"
+          look={sure === key.id ? "primary" : "plain"}
           unavailable={whyKept(key)}
           disabled={revoke.isPending}
-          onClick={() => revoke.mutate(key.id)}
-          aria-label={`Revoke ${key.name}`}
+          onClick={() => (sure === key.id ? revoke.mutate(key.id) : setSure(key.id))}
+          onBlur={() => setSure(null)}
+          aria-label={sure === key.id ? `Revoke ${key.name} for good` : `Revoke ${key.name}…`}
         >
-          Revoke
+          {sure === key.id ? "Revoke for good" : "Revoke…"}
         </Button>
       ),
     },

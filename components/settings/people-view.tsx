@@ -63,7 +63,15 @@ export function PeopleView() {
     },
     {
       title: "Last seen",
-      cell: (user) => (user.lastSeenAt ? <Moment at={user.lastSeenAt} /> : <span className="text-ink-3">–</span>),
+      cell: (user) =>
+        user.lastSeenAt ? (
+          <>
+            <span className="text-ink-3 md:hidden">last seen </span>
+            <Moment at={user.lastSeenAt} />
+          </>
+        ) : (
+          <span className="text-ink-3">never seen</span>
+        ),
     },
     {
       title: "Manage",

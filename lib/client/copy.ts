@@ -23,7 +23,10 @@ export function useCopy(): (text: Text, what: string) => Promise<void> {
         notify(`Copied ${what}`);
         announce(`Copied ${what}`);
       } catch {
-        window.prompt(`The browser does not allow copying. Copy ${what} by hand:`, typeof text === "string" ? text : await text());
+        window.prompt(
+          `The browser does not allow copying. Copy ${what} by hand:`,
+          typeof text === "string" ? text : await text(),
+        );
       }
     },
     [announce],

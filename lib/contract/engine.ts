@@ -337,6 +337,8 @@ export const engineContract = {
             role: z.enum(ROLES).nullable(),
             action: z.string(),
             subject: z.string().nullable(),
+            /** What the subject is called now, where it is a VM that the caller may see. */
+            subjectName: z.string().nullable(),
             outcome: z.enum(AUDIT_OUTCOMES),
             detail: z.string().nullable(),
             traceId: z.string().nullable(),

@@ -168,6 +168,8 @@ export async function saveSummary(tx: Tx, vmId: string, summary: Partial<VmSumma
 export async function touchUnchanged(tx: Tx, hostId: string, vmIds: string[], at: Date): Promise<void> {
   if (vmIds.length === 0) return;
   const list = sql`${sql.param(vmIds)}::uuid[]`;
+  // VM before presence, as whoever writes one read does: the other way round the two wait for each other for ever.
+  await tx.execute(sql`select from vms where id = any(${list}) order by id for no key update`);
   await tx.execute(sql`
     update vm_presence set observed_at = ${at.toISOString()}::timestamptz, tried_at = ${at.toISOString()}::timestamptz
     where host_id = ${hostId}::uuid and vm_id = any(${list})`);

@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { nearestKey, parseConfig } from "./config.ts";
+import { expect, test, vi } from "vitest";
+import { isStated, nearestKey, parseConfig } from "./config.ts";
 
 const mistakesOf = (value: unknown): string => {
   try {
@@ -52,6 +52,16 @@ test("an unknown key is refused with its place and the nearest known key", () =>
     'oidc.groupsClaim: there is no such key; "groupClaim" is the nearest one',
   );
   expect(nearestKey("statleAfter", ["observeEverySeconds", "staleAfterSeconds"])).toBe("staleAfterSeconds");
+});
+
+test("what was stated is known to every copy of the module, as the server's bundles have them", async () => {
+  const config = parseConfig({ policy: { observeEverySeconds: 30 } });
+  vi.resetModules();
+  const other = await import("./config.ts");
+  expect(other.isStated).not.toBe(isStated);
+  expect([other.isStated(config, "policy.observeEverySeconds"), other.isStated(config, "policy.leaseSeconds")]).toEqual(
+    [true, false],
+  );
 });
 
 test("every mistake is named at once, and no secret is repeated", () => {

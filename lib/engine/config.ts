@@ -127,11 +127,11 @@ export function parseConfig(value: unknown): Config {
   const parsed = configSchema.safeParse(value);
   const mistakes = parsed.success ? findDuplicates(parsed.data) : parsed.error.issues.flatMap(describe);
   if (!parsed.success || mistakes.length > 0) throw new Error(`DRIFTLINE_CONFIG:\n- ${mistakes.join("\n- ")}`);
-  stated.set(parsed.data, statedKeys(value));
-  return parsed.data;
+  return Object.defineProperty(parsed.data, STATED, { value: statedKeys(value) });
 }
 
-const stated = new WeakMap<Config, ReadonlySet<string>>();
+/** On the value itself: the server's bundles each have a copy of this module, and what one of them keeps no other sees. */
+const STATED = Symbol.for("driftline.stated");
 
 /** Keys of the policy that somebody wrote, as against those that have their default. */
 function statedKeys(value: unknown): ReadonlySet<string> {
@@ -140,7 +140,8 @@ function statedKeys(value: unknown): ReadonlySet<string> {
 }
 
 /** Whether a setting comes from the configuration, also where it says the same as the default. */
-export const isStated = (config: Config, key: string): boolean => stated.get(config)?.has(key) ?? false;
+export const isStated = (config: Config & { [STATED]?: ReadonlySet<string> }, key: string): boolean =>
+  config[STATED]?.has(key) ?? false;
 
 function describe(issue: z.core.$ZodIssue): string[] {
   if (issue.code !== "unrecognized_keys") return [`${fieldOf(issue.path) || "the file"}: ${issue.message}`];

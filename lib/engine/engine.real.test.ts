@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Chain } from "#contract/engine.ts";
+import { inTransaction, lockVm, savePresenceError, touchUnchanged } from "#db/index.ts";
 import { readHost } from "./observe/read.ts";
 import type { Engine } from "./state.ts";
 import { call, openRig, type Rig, type SimHost, snapshot, until } from "./testing/rig.ts";
@@ -64,6 +65,25 @@ test("an observation that does not change is stored once, and only its time move
   const after = await query(url, "select observed_at from vms");
   expect(Number(after[0]?.observed_at)).toBeGreaterThan(Number(before[0]?.observed_at));
   expect((await chainOf(engine, vmId)).host.status).toBe("observed");
+});
+
+test("a sweep that finds nothing changed and a read of one VM lock in one order, so that neither is a deadlock's victim", async () => {
+  const { url, engine, vmId } = await openOne("order");
+  const [host] = engine.hosts.keys();
+  if (!host) throw new Error("there is no host");
+  const at = new Date();
+  const error = { code: "timeout", message: "Late.", hostMessage: null, retryable: true } as const;
+  let sweep: Promise<void> | null = null;
+  await inTransaction(engine.db, async (tx) => {
+    await lockVm(tx, { id: vmId });
+    sweep = inTransaction(engine.db, (other) => touchUnchanged(other, host, [vmId], at));
+    await until(
+      () => query(url, "select pid from pg_locks where not granted"),
+      (waiting) => waiting.length > 0,
+    );
+    await savePresenceError(tx, vmId, host, at, error);
+  });
+  await sweep;
 });
 
 test("dirty counts that move are a new sample and not a new observation, and the chain shows the new count", async () => {

@@ -233,7 +233,7 @@ export function backedUp(
 }
 
 function backupLine({ target, mode, base, why, estimatedBytes }: BackupDisk): string {
-  if (mode === "full") return why === null ? `${target}: full.` : `${target}: full. ${why}`;
+  if (mode === "full") return why === null ? `${target}: full, as asked.` : `${target}: full. ${why}`;
   const size = estimatedBytes === null ? "size not known" : `about ${formatBytes(estimatedBytes)}`;
   return `${target}: incremental from ${base}, ${size}.`;
 }

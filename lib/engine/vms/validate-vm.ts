@@ -55,7 +55,12 @@ export async function validateVm(context: Context, { vmId }: { vmId: string }): 
     action: "vms.validate",
     subject: vmId,
     outcome: result.valid === null ? "failed" : "done",
-    detail: result.valid === null ? "cannot tell" : result.valid ? "valid" : `${result.findings.length} findings`,
+    detail:
+      result.valid === null
+        ? "cannot tell"
+        : result.valid
+          ? "valid"
+          : `${result.findings.length} ${result.findings.length === 1 ? "finding" : "findings"}`,
     traceId,
   });
   return result;
