@@ -5,10 +5,12 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
+import { NOT_ASKED } from "./advisories.ts";
 import { root } from "./build.ts";
 import { BENCH_NEEDS, BROWSER_NEEDS, ensurePackages, FOREIGN_TOOL_NEEDS, HOST_NEEDS } from "./packages.ts";
 
-type Step = { name: string; command: string; args: string[] };
+/** `mayBeUnasked`: it asks somebody who may not answer, and says so by an exit code of its own. */
+type Step = { name: string; command: string; args: string[]; mayBeUnasked?: boolean };
 const bin = (name: string) => join(root, "node_modules/.bin", name);
 const STATIC: Step[] = [
   { name: "types", command: bin("tsc"), args: ["--noEmit"] },
@@ -16,6 +18,7 @@ const STATIC: Step[] = [
   { name: "dependency rules", command: bin("depcruise"), args: ["lib", "app", "components", "e2e"] },
   { name: "unused code", command: bin("knip"), args: [] },
   { name: "licences", command: process.execPath, args: ["lib/run/licences.ts"] },
+  { name: "advisories", command: process.execPath, args: ["lib/run/advisories.ts"], mayBeUnasked: true },
   { name: "unit", command: bin("vitest"), args: ["run", "--project", "unit"] },
 ];
 const REAL: Step[] = [
@@ -23,7 +26,7 @@ const REAL: Step[] = [
   { name: "browser journeys", command: bin("playwright"), args: ["test"] },
 ];
 
-type Result = { name: string; ok: boolean; seconds: number; said: string };
+type Result = { name: string; ok: boolean; isAsked: boolean; seconds: number; said: string };
 
 async function runStep(step: Step): Promise<Result> {
   const started = Date.now();
@@ -42,7 +45,8 @@ async function runStep(step: Step): Promise<Result> {
     });
     child.on("close", resolve);
   });
-  return { name: step.name, ok: code === 0, seconds: (Date.now() - started) / 1000, said };
+  const isAsked = !(step.mayBeUnasked && code === NOT_ASKED);
+  return { name: step.name, ok: code === 0 || !isAsked, isAsked, seconds: (Date.now() - started) / 1000, said };
 }
 
 const LINES_OF_A_FAILURE = 60;
@@ -70,8 +74,13 @@ for (const result of results) {
   if (!result.ok) console.log(`\n── what failed in: ${result.name}\n${failuresOf(result).join("\n")}`);
 }
 console.log("");
-for (const { name, ok, seconds } of results)
-  console.log(`${ok ? "passed" : "FAILED"}  ${seconds.toFixed(1).padStart(6)} s  ${name}`);
+const wordOf = ({ ok, isAsked }: Result): string => (!isAsked ? "NOT ASKED" : ok ? "passed" : "FAILED");
+for (const result of results) {
+  const { name, seconds } = result;
+  console.log(`${wordOf(result).padEnd(9)}  ${seconds.toFixed(1).padStart(6)} s  ${name}`);
+}
 const failed = results.filter((result) => !result.ok).length;
-console.log(`steps: ${results.length - failed} passed, ${failed} failed`);
+const notAsked = results.filter((result) => !result.isAsked).length;
+const rest = notAsked === 0 ? "" : `, ${notAsked} not asked (see its lines above)`;
+console.log(`steps: ${results.length - failed - notAsked} passed, ${failed} failed${rest}`);
 process.exit(failed === 0 ? 0 : 1);
