@@ -99,6 +99,17 @@ export async function updateCredential(
   await tx.update(hostCredentials).set(change).where(eq(hostCredentials.hostId, hostId));
 }
 
+/** The agent has forgotten the token before this one. Changes nothing if another token has been kept since. */
+export async function markConfirmed(db: Reader, hostId: string, sealedToken: string): Promise<boolean> {
+  const own = and(eq(hostCredentials.hostId, hostId), eq(hostCredentials.sealedToken, sealedToken));
+  const rows = await db
+    .update(hostCredentials)
+    .set({ confirmPending: false })
+    .where(own)
+    .returning({ hostId: hostCredentials.hostId });
+  return rows.length > 0;
+}
+
 /** Takes the row's lock until the transaction ends. False: there is no such paired host any more. */
 export async function lockPairedHost(tx: Tx, hostId: string): Promise<boolean> {
   const rows = await tx

@@ -6,6 +6,7 @@ import pg from "pg";
 import { Agent, fetch as undiciFetch } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Host } from "#contract/engine.ts";
+import { markConfirmed } from "#db/index.ts";
 import { readHost } from "./observe/read.ts";
 import type { Engine } from "./state.ts";
 import { openPairable, type Pairable } from "./testing/pairable.ts";
@@ -172,12 +173,15 @@ describe("rotation", () => {
     const asking = [engine, second].map(async (one) => {
       while (isRotating) statuses.add((await call(one, "POST", `/hosts/${hostId}/observe`)).status);
     });
-    for (let i = 0; i < 5; i++) {
-      const answer = await call(engine, "POST", `/hosts/${hostId}/rotate`);
-      expect(answer).toMatchObject({ status: 200, body: { rotatedAt: expect.any(String) } });
+    try {
+      for (let i = 0; i < 5; i++) {
+        const answer = await call(engine, "POST", `/hosts/${hostId}/rotate`);
+        expect(answer).toMatchObject({ status: 200, body: { rotatedAt: expect.any(String) } });
+      }
+    } finally {
+      isRotating = false;
+      await Promise.all(asking);
     }
-    isRotating = false;
-    await Promise.all(asking);
     expect([...statuses]).toEqual([200]);
     const after = hashesAtAgent();
     expect(after).toHaveLength(1);
@@ -210,6 +214,12 @@ describe("rotation", () => {
     expect((await call(third, "POST", `/hosts/${hostId}/observe`)).status).toBe(200);
     expect(await query("select confirm_pending from host_credentials where host_id = $1", [hostId])).toEqual([
       { confirm_pending: false },
+    ]);
+    // One that was confirmed late leaves the token that was kept after it to be confirmed.
+    await query("update host_credentials set confirm_pending = true where host_id = $1", [hostId]);
+    expect(await markConfirmed(third.db.orm, hostId, "sealed before")).toBe(false);
+    expect(await query("select confirm_pending from host_credentials where host_id = $1", [hostId])).toEqual([
+      { confirm_pending: true },
     ]);
     await third.stop();
   });

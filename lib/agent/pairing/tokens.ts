@@ -44,9 +44,12 @@ export class TokenStore {
     return this.hashes().length;
   }
 
-  /** Only the token that was sent is taken from now on. */
+  /**
+   * The token before the one that was sent is forgotten. One that came after it stays: a confirmation may arrive late,
+   * when the next rotation has begun already.
+   */
   confirm(sent: string): number {
-    this.#replace(sent, (entry) => ({ ...entry, sha256: sent, next: null }));
+    this.#replace(sent, (entry) => ({ ...entry, sha256: sent, next: entry.next === sent ? null : entry.next }));
     return this.hashes().length;
   }
 
