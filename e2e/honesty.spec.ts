@@ -105,8 +105,19 @@ test("nobody sees a page without signing in, and sign-in never leads to another 
   await expect(stranger).toHaveURL(/\/sign-in\?next=/);
   await signInByForm(stranger, "https://evil.example/vms");
   await expect(stranger).toHaveURL(/^http:\/\/[^/]+\/vms$/);
+  // A read that is refused before the sign-out's answer is there must not make the sign-in lead back.
+  const isRefused = stranger.waitForResponse((response) => response.status() === 401);
+  const isSignedOut = Promise.withResolvers<void>();
+  await stranger.route("**/api/auth/sign-out", async (route) => {
+    const response = await route.fetch();
+    isSignedOut.resolve();
+    await isRefused;
+    await route.fulfill({ response });
+  });
   await stranger.getByRole("button", { name: "Account" }).click();
   await stranger.getByRole("menuitem", { name: "Sign out" }).click();
+  await isSignedOut.promise;
+  await stranger.getByRole("combobox", { name: "Order" }).selectOption("-name");
   await expect(stranger).toHaveURL(/\/sign-in$/);
   await stranger.goto("/vms");
   await expect(stranger).toHaveURL(/\/sign-in/);

@@ -2,6 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { FormEvent } from "react";
 import { useApi } from "#client/api.ts";
+import { startLeaving, stayHere } from "#client/leaving.ts";
 import { notify } from "#client/notify.ts";
 import { toProblemView } from "#client/problem.ts";
 import { engineQueries } from "#client/queries.ts";
@@ -28,8 +29,12 @@ export function AccountView() {
   });
   const everywhere = useMutation({
     mutationFn: () => api.account.signOutEverywhere({}),
+    onMutate: startLeaving,
     onSuccess: () => window.location.assign("/sign-in"),
-    onError: fail,
+    onError: (error) => {
+      stayHere();
+      fail(error);
+    },
   });
   return (
     <div className="mx-auto max-w-3xl px-3 py-4 sm:px-4">

@@ -6,6 +6,7 @@ import { type ReactNode, useState } from "react";
 import { AnnounceProvider } from "#client/announce.tsx";
 import { ApiProvider, createBrowserApi } from "#client/api.ts";
 import { CommandProvider } from "#client/commands.tsx";
+import { isLeaving } from "#client/leaving.ts";
 import { LiveProvider } from "#client/live.tsx";
 import { shouldRetry, toProblemView } from "#client/problem.ts";
 // In the layout, so that the pages and their error boundary share one copy of it.
@@ -13,7 +14,7 @@ import "#components/patterns/state-panel.tsx";
 
 /** A session that ended while the page was open: go and sign in, and come back here. */
 function leaveWhenSignedOut(error: unknown): void {
-  if (toProblemView(error).code !== "unauthenticated") return;
+  if (isLeaving() || toProblemView(error).code !== "unauthenticated") return;
   const here = `${window.location.pathname}${window.location.search}`;
   window.location.assign(`/sign-in?next=${encodeURIComponent(here)}`);
 }

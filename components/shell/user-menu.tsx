@@ -1,6 +1,7 @@
 "use client";
 import { Keyboard, LogOut, UserRound } from "lucide-react";
 import { useRouter } from "next/navigation";
+import { startLeaving, stayHere } from "#client/leaving.ts";
 import { notify } from "#client/notify.ts";
 import { signOut } from "#client/sign-in.ts";
 import { Menu, MenuItem, MenuLabel, MenuSeparator } from "#components/ui/menu.tsx";
@@ -12,9 +13,11 @@ export type Me = { name: string; role: Role };
 export default function UserMenu({ me, onHelp }: { me: Me | null; onHelp: () => void }) {
   const router = useRouter();
   const leave = async () => {
+    startLeaving();
     const refusal = await signOut();
-    if (refusal) notify(refusal, { isError: true });
-    else window.location.assign("/sign-in");
+    if (refusal === null) return window.location.assign("/sign-in");
+    stayHere();
+    notify(refusal, { isError: true });
   };
   return (
     <Menu trigger={<MenuButton kind="account" />}>
