@@ -44,9 +44,6 @@ const bodyOf = ({ operation }: Endpoint) => operation.requestBody?.content["appl
 const withBody = endpoints.filter((endpoint) => bodyOf(endpoint) !== undefined);
 const withPath = endpoints.filter((endpoint) => paramsOf(endpoint, "path").length > 0);
 
-/** What nothing on this host can do yet is said so; it is no failure. */
-const NOT_HERE = "not_implemented";
-
 const folder = mkdtempSync(join(tmpdir(), "dl-fuzz-"));
 const sim = new SimController(join(folder, "state.json"));
 const vmId = randomUUID();
@@ -163,8 +160,7 @@ describe.each(withBody)("$method $path", (endpoint) => {
         fc.asyncProperty(allowed(schema), async (body) => {
           fc.pre(!/"cp[12]"/.test(JSON.stringify(body)));
           const answer = await send(endpoint.method, pathOf(endpoint, valid), body);
-          if (answer.status === 501) expect(answer.text, answer.seen).toContain(NOT_HERE);
-          else expect(answer.status, answer.seen).toBeLessThan(500);
+          expect(answer.status, answer.seen).toBeLessThan(500);
         }),
         { numRuns: 40 },
       ),
