@@ -1,7 +1,7 @@
 "use client";
 import type { InferContractRouterOutputs } from "@orpc/contract";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { CircleCheck, CircleSlash, CircleX, ScrollText, X } from "lucide-react";
+import { CircleCheck, CircleEqual, CircleSlash, CircleX, ScrollText, X } from "lucide-react";
 import Link from "next/link";
 import { useQueryStates } from "nuqs";
 import { useRef } from "react";
@@ -22,6 +22,7 @@ import type { engineContract } from "#contract/engine.ts";
 
 const OUTCOMES = {
   done: { word: "Done", tone: "ok", Shape: CircleCheck },
+  unchanged: { word: "Nothing changed", tone: "mute", Shape: CircleEqual },
   refused: { word: "Refused", tone: "warn", Shape: CircleSlash },
   failed: { word: "Failed", tone: "bad", Shape: CircleX },
 } as const satisfies Record<string, { word: string; tone: Tone; Shape: typeof CircleX }>;

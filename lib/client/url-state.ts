@@ -41,7 +41,7 @@ export const chainParsers = {
   finding: parseAsString,
 };
 
-export const AUDIT_OUTCOMES = ["done", "refused", "failed"] as const;
+export const AUDIT_OUTCOMES = ["done", "unchanged", "refused", "failed"] as const;
 /** State of `/audit` in the address. `from` and `to` are times in any form that a browser reads, UTC unless they say. */
 export const auditParsers = {
   actor: parseAsString.withDefault(""),

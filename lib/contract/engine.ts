@@ -194,7 +194,7 @@ export const registerCheckpointInput = z.strictObject({
   disks: z.array(diskTarget).min(1).max(LIMITS.disksPerVm),
 });
 
-export const AUDIT_OUTCOMES = ["done", "refused", "failed"] as const;
+export const AUDIT_OUTCOMES = ["done", "unchanged", "refused", "failed"] as const;
 
 export const engineContract = {
   me: oc

@@ -8,7 +8,8 @@ export type AuditEntry = {
   role: string | null;
   action: string;
   subject: string | null;
-  outcome: "done" | "refused" | "failed";
+  /** `unchanged`: what was asked for was so already. */
+  outcome: "done" | "unchanged" | "refused" | "failed";
   detail: string | null;
   traceId: string | null;
   planId?: string | null;

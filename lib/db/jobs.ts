@@ -1,5 +1,5 @@
 /** Jobs while they are made and run. How they are shown is in `work.ts`. */
-import { and, asc, desc, eq, inArray, sql } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { Plan, PlanIntent } from "../chain/plan/model.ts";
 import { iso, isoOrNull, type Reader, type Tx } from "./client.ts";
 import { notifyChange } from "./events.ts";
@@ -168,16 +168,19 @@ export async function endJob(
   await notifyChange(tx, { type: "job", jobId: job.id, vmId: job.vmId });
 }
 
-/** Asks a job to stop. False: it has ended already. Asking again keeps the first time. */
-export async function requestCancel(tx: Tx, jobId: string): Promise<boolean> {
-  const rows = await tx
+/** Asks a job to stop, if it has not ended. Asking again keeps the first time. */
+export async function requestCancel(tx: Tx, jobId: string): Promise<"asked" | "asked-before" | "ended"> {
+  const open = and(eq(jobs.id, jobId), inArray(jobs.state, ["queued", "running"]));
+  const [row] = await tx
     .update(jobs)
-    .set({ cancelRequestedAt: sql`coalesce(${jobs.cancelRequestedAt}, now())` })
-    .where(and(eq(jobs.id, jobId), inArray(jobs.state, ["queued", "running"])))
+    .set({ cancelRequestedAt: sql`now()` })
+    .where(and(open, isNull(jobs.cancelRequestedAt)))
     .returning({ vmId: jobs.vmId });
-  const [row] = rows;
-  if (row) await notifyChange(tx, { type: "job", jobId, vmId: row.vmId });
-  return row !== undefined;
+  if (row) {
+    await notifyChange(tx, { type: "job", jobId, vmId: row.vmId });
+    return "asked";
+  }
+  return (await tx.select({ id: jobs.id }).from(jobs).where(open)).length > 0 ? "asked-before" : "ended";
 }
 
 export async function isCancelRequested(db: Reader, jobId: string): Promise<boolean> {

@@ -19,7 +19,12 @@ export async function findUser(
 
 export async function findCredential(db: Reader, email: string) {
   const [row] = await db
-    .select({ userId: authUsers.id, role: authUsers.role, hash: authAccounts.password })
+    .select({
+      userId: authUsers.id,
+      role: authUsers.role,
+      disabledAt: authUsers.disabledAt,
+      hash: authAccounts.password,
+    })
     .from(authUsers)
     .leftJoin(authAccounts, and(eq(authAccounts.userId, authUsers.id), eq(authAccounts.providerId, "credential")))
     .where(eq(authUsers.email, email.toLowerCase()));

@@ -144,7 +144,7 @@ export const auditLog = pgTable(
     role: text("role"),
     action: text("action").notNull(),
     subject: text("subject"),
-    outcome: text("outcome").$type<"done" | "refused" | "failed">().notNull(),
+    outcome: text("outcome").$type<"done" | "unchanged" | "refused" | "failed">().notNull(),
     detail: text("detail"),
     traceId: text("trace_id"),
     planId: uuid("plan_id"),
@@ -153,7 +153,7 @@ export const auditLog = pgTable(
     reason: text("reason"),
   },
   (t) => [
-    oneOf("audit_log_outcome_known", t.outcome, ["done", "refused", "failed"]),
+    oneOf("audit_log_outcome_known", t.outcome, ["done", "unchanged", "refused", "failed"]),
     index("audit_log_by_subject").on(t.subject, t.id),
     index("audit_log_by_actor").on(t.actor, t.id),
   ],

@@ -47,6 +47,7 @@ async function adminChange(db: Db, admin: { email: string; password: string }) {
   const found = await findCredential(db.orm, admin.email);
   const same =
     found?.role === "admin" &&
+    found.disabledAt === null &&
     found.hash !== null &&
     (await verifyPassword({ hash: found.hash, password: admin.password }));
   if (same) return null;

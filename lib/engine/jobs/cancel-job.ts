@@ -12,15 +12,15 @@ export async function cancelJob(context: Context, { jobId }: { jobId: string }):
   if (!job) throw new ProblemError("not_found", `There is no job ${jobId}.`, { subject: jobId });
   assertRole(actor, job.plan.role, job.vmId);
   await inTransaction(engine.db, async (tx) => {
-    if (!(await requestCancel(tx, jobId)))
-      throw new ProblemError("conflict", "The job has ended already.", { subject: jobId });
+    const asked = await requestCancel(tx, jobId);
+    if (asked === "ended") throw new ProblemError("conflict", "The job has ended already.", { subject: jobId });
     await writeAudit(tx, {
       actor: actorName(actor),
       role: actor.role,
       action: "jobs.cancel",
       subject: job.vmId,
-      outcome: "done",
-      detail: `asked ${job.kind} to stop`,
+      outcome: asked === "asked" ? "done" : "unchanged",
+      detail: asked === "asked" ? `asked ${job.kind} to stop` : `${job.kind} was asked to stop before`,
       traceId,
       planId: job.planId,
       jobId,

@@ -19,7 +19,7 @@ import {
 } from "#db/index.ts";
 import type { Engine } from "../state.ts";
 import { applyNow, ended, enqueuePlan, planOf, readAll } from "../testing/plan-job.ts";
-import { openRig, type Rig, type SimHost, until } from "../testing/rig.ts";
+import { call, openRig, type Rig, type SimHost, until } from "../testing/rig.ts";
 
 let rig: Rig;
 beforeAll(async () => {
@@ -188,13 +188,16 @@ test("a lock that is held is waited for with the host's own words and drops noth
 test("a job that is cancelled before it began changes nothing, and says so", async () => {
   const { url, host, engine, vmId } = await openOne("cancelled");
   const jobId = await applyNow(engine.db, vmId, PRUNE);
-  expect(await inTransaction(engine.db, (tx) => requestCancel(tx, jobId))).toBe(true);
+  expect(await inTransaction(engine.db, (tx) => requestCancel(tx, jobId))).toBe("asked");
+  expect((await call(engine, "POST", `/jobs/${jobId}/cancel`, { body: {} })).status).toBe(200);
+  const { items } = (await call(engine, "GET", "/audit?action=jobs.cancel")).body as { items: object[] };
+  expect(items).toMatchObject([{ actor: "key:admin", outcome: "unchanged" }]);
   await rig.newEngine(url, [host], { policy: POLICY });
   const job = await ended(engine, jobId);
   expect(job).toMatchObject({ state: "cancelled", proof: null });
   expect(job.steps.every((step) => step.state === "skipped")).toBe(true);
   expect(await idsOf(engine, vmId)).toEqual(["cp1", "cp2", "cp3"]);
-  expect(await inTransaction(engine.db, (tx) => requestCancel(tx, jobId))).toBe(false);
+  expect(await inTransaction(engine.db, (tx) => requestCancel(tx, jobId))).toBe("ended");
 });
 
 test("a VM that was started anew since the plan is not touched, and the job says so", async () => {

@@ -74,7 +74,9 @@ export function revokeApiKey(context: Context, { keyId }: { keyId: string }): Pr
       const why = `The key ${key.name} stands in the configuration; take it out there.`;
       throw new ProblemError("conflict", why, { subject: keyId });
     }
-    await revoke(tx, keyId);
-    return { result: toView({ ...key, revoked: true }), audit: { subject: keyId, detail: key.name } };
+    const isNothing = key.revoked;
+    if (!isNothing) await revoke(tx, keyId);
+    const detail = isNothing ? `${key.name} is revoked already` : key.name;
+    return { result: toView({ ...key, revoked: true }), audit: { subject: keyId, detail, isNothing } };
   });
 }

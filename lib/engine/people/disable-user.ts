@@ -10,8 +10,10 @@ export function disableUser(context: Context, { userId }: { userId: string }) {
     await assertNotLastAdmin(tx, user);
     if (!user.disabledAt) await changeUser(tx, userId, { disabledAt: new Date() });
     const ended = await endSessions(tx, userId);
+    const isNothing = user.disabledAt !== null && ended === 0;
     await dropLinks(tx, userId);
     const result = await viewOf(context.engine, tx, userId);
-    return { result, audit: { subject: userId, detail: `${user.email}, ${ended} sessions ended` } };
+    const detail = isNothing ? `${user.email} is disabled already` : `${user.email}, ${ended} sessions ended`;
+    return { result, audit: { subject: userId, detail, isNothing } };
   });
 }

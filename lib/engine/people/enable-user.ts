@@ -6,8 +6,12 @@ import { changePeople } from "./write.ts";
 export function enableUser(context: Context, { userId }: { userId: string }) {
   return changePeople(context, "users.enable", async (tx) => {
     const user = await requireOther(context, tx, userId);
-    await changeUser(tx, userId, { disabledAt: null });
+    const isNothing = user.disabledAt === null;
+    if (!isNothing) await changeUser(tx, userId, { disabledAt: null });
     const result = await viewOf(context.engine, tx, userId);
-    return { result, audit: { subject: userId, detail: user.email } };
+    return {
+      result,
+      audit: { subject: userId, detail: isNothing ? `${user.email} is not disabled` : user.email, isNothing },
+    };
   });
 }

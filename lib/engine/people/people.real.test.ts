@@ -285,12 +285,13 @@ test("a key of the configuration is marked as such and cannot be revoked here; o
 
 test("every change of people and keys has one audit row, and a refused one has none that says done", async () => {
   const { user, email } = await newPerson("viewer");
+  await signIn(email, PASSWORD);
   const steps: [string, string, unknown, string][] = [
+    ["POST", `/users/${user.id}/sessions/end`, {}, "users.endSessions"],
     ["POST", `/users/${user.id}/role`, { role: "support" }, "users.setRole"],
     ["POST", `/users/${user.id}/reset-password`, {}, "users.resetPassword"],
     ["POST", `/users/${user.id}/disable`, {}, "users.disable"],
     ["POST", `/users/${user.id}/enable`, {}, "users.enable"],
-    ["POST", `/users/${user.id}/sessions/end`, {}, "users.endSessions"],
     ["DELETE", `/users/${user.id}`, undefined, "users.remove"],
   ];
   for (const [method, address, body, action] of steps) {
@@ -308,6 +309,52 @@ test("every change of people and keys has one audit row, and a refused one has n
   expect(
     await query("select 1 from audit_log where subject = $1 and action = 'users.setRole'", [user.id]),
   ).toHaveLength(1);
+});
+
+test("what was so already is answered as before, and the audit says who asked and that nothing changed", async () => {
+  const { user, email } = await newPerson("viewer");
+  const { key } = (await call(engine, "POST", "/api-keys", { body: { name: randomUUID(), role: "viewer" } })).body as {
+    key: ApiKeyView;
+  };
+  await query("delete from auth_sessions where user_id = $1", [user.id]);
+  const twice: [string, object, string][] = [
+    [`/users/${user.id}/disable`, {}, "users.disable"],
+    [`/users/${user.id}/enable`, {}, "users.enable"],
+    [`/users/${user.id}/role`, { role: "support" }, "users.setRole"],
+    [`/api-keys/${key.id}/revoke`, {}, "apiKeys.revoke"],
+  ];
+  for (const [address, body, action] of twice) {
+    const first = await call(engine, "POST", address, { body });
+    const before = await snapshot(url, ["audit_log"]);
+    const second = await call(engine, "POST", address, { body });
+    expect([action, second.status, second.body]).toEqual([action, 200, first.body]);
+    expect(await snapshot(url, ["audit_log"])).toBe(before);
+    const rows = await query(
+      "select actor, outcome from audit_log where action = $1 and subject = any($2) order by id",
+      [action, [user.id, key.id]],
+    );
+    expect([action, rows.map((row) => `${row.actor} ${row.outcome}`)]).toEqual([
+      action,
+      ["key:admin done", "key:admin unchanged"],
+    ]);
+  }
+  expect((await call(engine, "POST", `/users/${user.id}/sessions/end`, { body: {} })).body).toEqual({ ended: 0 });
+  const listed = await call(engine, "GET", `/audit?outcome=unchanged&subject=${user.id}`);
+  expect((listed.body as { items: { action: string; detail: string }[] }).items).toMatchObject([
+    { action: "users.endSessions", detail: "0 sessions ended" },
+    { action: "users.setRole", detail: `${email} is support already` },
+    { action: "users.enable" },
+    { action: "users.disable" },
+  ]);
+});
+
+test("an administrator who was disabled comes in again once the configuration names them, with the same password too", async () => {
+  const { user, email } = await newPerson("admin");
+  await call(engine, "POST", `/users/${user.id}/disable`, { body: {} });
+  expect((await signIn(email, PASSWORD)).status).toBe(401);
+  const again = await rig.newEngine(url, [], { admin: { email, password: PASSWORD } });
+  expect((await signIn(email, PASSWORD)).status).toBe(200);
+  await again.stop();
 });
 
 test("an open stream of events ends when its session does", async () => {

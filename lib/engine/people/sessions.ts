@@ -23,7 +23,7 @@ function end(context: Context, action: string, userId: string, sessionId?: strin
     const ended = await endSessions(tx, userId, sessionId === undefined ? {} : { id: sessionId });
     if (sessionId !== undefined && ended === 0)
       throw new ProblemError("not_found", "There is no such session (any more).", { subject: userId });
-    return { result: { ended }, audit: { subject: userId, detail: `${ended} sessions ended` } };
+    return { result: { ended }, audit: { subject: userId, detail: `${ended} sessions ended`, isNothing: ended === 0 } };
   });
 }
 

@@ -9,8 +9,10 @@ export function setRole(context: Context, { userId, role }: { userId: string; ro
   return changePeople(context, "users.setRole", async (tx) => {
     const user = await requireOther(context, tx, userId);
     if (role !== "admin") await assertNotLastAdmin(tx, user);
-    await changeUser(tx, userId, { role });
+    const isNothing = user.role === role;
+    if (!isNothing) await changeUser(tx, userId, { role });
     const result = await viewOf(context.engine, tx, userId);
-    return { result, audit: { subject: userId, detail: `${user.email}: ${user.role} → ${role}` } };
+    const detail = isNothing ? `${user.email} is ${role} already` : `${user.email}: ${user.role} → ${role}`;
+    return { result, audit: { subject: userId, detail, isNothing } };
   });
 }

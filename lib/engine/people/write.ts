@@ -3,9 +3,13 @@ import { type AuditEntry, inTransaction, lockPeople, notifyChange, type Tx, writ
 import { actorName } from "../actor.ts";
 import type { Context } from "../state.ts";
 
-type Entry = Pick<AuditEntry, "subject" | "detail">;
+/** `isNothing`: what was asked for was so already. */
+type Entry = Pick<AuditEntry, "subject" | "detail"> & { isNothing?: boolean };
 
-/** `work` answers with its result and what the audit says of it. */
+/**
+ * `work` answers with its result and what the audit says of it. What was so already is answered as if it were done, and
+ * the audit says who asked and that nothing changed.
+ */
 export function changePeople<T>(
   { engine, actor, traceId }: Context,
   action: string,
@@ -14,7 +18,10 @@ export function changePeople<T>(
   return inTransaction(engine.db, async (tx) => {
     await lockPeople(tx);
     const { result, audit } = await work(tx);
-    await writeAudit(tx, { actor: actorName(actor), role: actor.role, action, outcome: "done", traceId, ...audit });
+    const { isNothing = false, ...entry } = audit;
+    const outcome = isNothing ? "unchanged" : "done";
+    await writeAudit(tx, { actor: actorName(actor), role: actor.role, action, outcome, traceId, ...entry });
+    if (isNothing) return result;
     // Whoever listens is looked at again: the role, the session or the key may be gone.
     await notifyChange(tx, { type: "access" });
     return result;

@@ -1,0 +1,2 @@
+ALTER TABLE "audit_log" DROP CONSTRAINT "audit_log_outcome_known";--> statement-breakpoint
+ALTER TABLE "audit_log" ADD CONSTRAINT "audit_log_outcome_known" CHECK ("audit_log"."outcome" in ('done', 'unchanged', 'refused', 'failed'));
