@@ -246,6 +246,8 @@ describe("changes", () => {
     const renamed = await call(engine, "PATCH", `/hosts/${hostId}`, { body: { name: "beta" } });
     expect(renamed).toMatchObject({ status: 200, body: { name: "beta", state: "online" } });
     expect(await audited("hosts.update")).toMatchObject([{ outcome: "done", subject: hostId }]);
+    expect((await call(engine, "PATCH", `/hosts/${hostId}`, { body: { name: "beta" } })).status).toBe(200);
+    expect(await audited("hosts.update")).toMatchObject([{ outcome: "unchanged", subject: hostId }]);
     for (const name of ["configured", "late"]) {
       expect((await call(engine, "PATCH", `/hosts/${hostId}`, { body: { name } })).status).toBe(409);
     }

@@ -12,7 +12,7 @@ const ERRORS: Readonly<Record<ObserveErrorCode, ErrorWords>> = {
   "agent-refused": {
     title: "Agent refused",
     explanation: "The agent answered, but did not accept our token or certificate.",
-    next: "Compare the token and certificate set for this host with the agent's configuration, then pair the host again.",
+    next: "A host that was paired: retire it, which keeps its history, and pair it again under its name. One of the configuration: compare the token and certificate there with the agent's.",
   },
   "libvirt-unreachable": {
     title: "libvirt does not answer",

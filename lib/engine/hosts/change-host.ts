@@ -10,7 +10,7 @@ import {
   uniqueViolation,
   updatePairedHost,
 } from "#db/index.ts";
-import { isAgentFailure } from "../agents/failure.ts";
+import { AgentRefusal, isAgentFailure } from "../agents/failure.ts";
 import type { Context } from "../state.ts";
 import { audit, isTaken, look, requirePaired, spread } from "./common.ts";
 import { getHost } from "./hosts.ts";
@@ -27,7 +27,11 @@ export async function updateHost(
     ...(name === before.name ? [] : [`name ${before.name} → ${name}`]),
     ...(url === before.url ? [] : [`address ${before.url} → ${url}`]),
   ];
-  if (changes.length === 0) return getHost(context, { hostId });
+  if (changes.length === 0) {
+    const detail = `${before.name} has this name and address already`;
+    await audit(context, engine.db.orm, { action: "hosts.update", subject: hostId, detail, outcome: "unchanged" });
+    return getHost(context, { hostId });
+  }
   try {
     await inTransaction(engine.db, async (tx) => {
       if (!(await lockPairedHost(tx, hostId))) throw new ProblemError("conflict", `${before.name} is retired.`);
@@ -69,12 +73,13 @@ export async function retireHost(context: Context, { hostId }: { hostId: string 
   return getHost(context, { hostId });
 }
 
+/** Whether the agent takes the token no longer. One that does not know it has been told before, by a run that was cut off. */
 async function tell(call: Promise<unknown> | undefined): Promise<boolean> {
   try {
     await call;
     return call !== undefined;
   } catch (error) {
     if (!isAgentFailure(error)) throw error;
-    return false;
+    return error instanceof AgentRefusal && error.status === 401;
   }
 }

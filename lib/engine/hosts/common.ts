@@ -14,7 +14,7 @@ export const PAIR_MS = 10_000;
 export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 export const newToken = (): string => randomBytes(32).toString("base64url");
 
-type Entry = { action: string; subject: string | null; detail: string; outcome?: "done" | "failed" };
+type Entry = { action: string; subject: string | null; detail: string; outcome?: "done" | "unchanged" | "failed" };
 export const audit = ({ actor, traceId }: Context, tx: Parameters<typeof writeAudit>[0], entry: Entry) =>
   writeAudit(tx, { actor: actorName(actor), role: actor.role, outcome: "done", traceId, ...entry });
 

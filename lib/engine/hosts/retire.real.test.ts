@@ -1,7 +1,14 @@
-/** A host that is retired while a plan is applied on it: one of the two wins, whichever came first, and no job is left alone. */
+/**
+ * A host that is retired while a plan is applied on it: one of the two wins, whichever came first, and no job is left alone.
+ * Pairing and retiring that are cut off when the agent has done its part and the database has not: what stands then, and
+ * the way out.
+ */
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Host } from "#contract/engine.ts";
 import type { PlanView } from "#contract/engine-plans.ts";
 import { readHost } from "../observe/read.ts";
 import type { Engine } from "../state.ts";
@@ -82,6 +89,70 @@ test("a host that was retired while a plan waited for its turn gets no job any m
   expect(await jobsOf(vmId)).toEqual([]);
 });
 
+/** The call does all it does with the agent; then its connection to the database ends, and nothing is committed. */
+async function cutOff(work: () => ReturnType<typeof call>): Promise<void> {
+  await connected(async (client) => {
+    await client.query("begin");
+    await client.query("lock table host_credentials in share mode");
+    const working = work();
+    await until(waiting, (n) => n === 1);
+    await query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'driftline' and wait_event_type = 'Lock'",
+    );
+    expect((await working).status).toBeGreaterThanOrEqual(500);
+    await client.query("rollback");
+  });
+}
+const tokensAt = ({ stateDir }: Pairable) => JSON.parse(readFileSync(path.join(stateDir, "tokens.json"), "utf8"));
+const listed = async () => ((await call(engine, "GET", "/hosts")).body as { items: Host[] }).items;
+
+test("retiring that is cut off leaves a host that says its agent does not take us, and retiring it again is the way out", async () => {
+  const cut = await openPairable(rig.dir, "cut-retire");
+  try {
+    const pair = async () =>
+      call(engine, "POST", "/hosts", { body: { name: "cut-retire", url: cut.url, code: await cut.code() } });
+    const { id } = (await pair()).body as Host;
+    await cutOff(() => retire(id));
+    expect(tokensAt(cut)).toEqual([]);
+    const observed = await call(engine, "POST", `/hosts/${id}/observe`);
+    expect(observed).toMatchObject({
+      status: 503,
+      body: { detail: expect.stringContaining("does not take this engine's token") },
+    });
+    expect((await listed()).find((one) => one.id === id)).toMatchObject({
+      state: "offline",
+      error: { code: "agent-refused" },
+    });
+    expect((await pair()).status).toBe(409);
+    expect(await retire(id)).toMatchObject({ status: 200, body: { retiredAt: expect.any(String) } });
+    // Its door was shut by the first one: that is no agent which could not be told.
+    expect(await query(`select detail from audit_log where action = 'hosts.retire' and subject = '${id}'`)).toEqual([
+      { detail: "cut-retire" },
+    ]);
+    expect(await pair()).toMatchObject({ status: 201, body: { id, state: "online" } });
+  } finally {
+    await cut.stop();
+  }
+});
+
+test("pairing that is cut off leaves no host and a token that nobody has, and pairing with a new code is the way out", async () => {
+  const cut = await openPairable(rig.dir, "cut-pair");
+  try {
+    const code = await cut.code();
+    const pair = (by: string) => call(engine, "POST", "/hosts", { body: { name: "cut-pair", url: cut.url, code: by } });
+    await cutOff(() => pair(code));
+    expect(tokensAt(cut)).toHaveLength(1);
+    expect((await listed()).map((one) => one.name)).not.toContain("cut-pair");
+    expect(await pair(code)).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringContaining("not waiting to be paired") },
+    });
+    expect(await pair(await cut.code())).toMatchObject({ status: 201, body: { state: "online" } });
+  } finally {
+    await cut.stop();
+  }
+});
+
 test("a host on which a job is just being made is not retired, although nobody can see the job yet", async () => {
   const { hostId, vmId, planId } = await planned();
   await connected(async (client) => {
@@ -100,5 +171,5 @@ test("a host on which a job is just being made is not retired, although nobody c
     expect(await retiring).toMatchObject({ status: 409, body: { detail: expect.stringContaining("job") } });
   });
   expect(await jobsOf(vmId)).toEqual([{ state: "queued" }]);
-  expect(await query("select configured from hosts")).toEqual([{ configured: true }]);
+  expect(await query("select configured from hosts where name = 'racing'")).toEqual([{ configured: true }]);
 });
