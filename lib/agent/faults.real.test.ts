@@ -15,7 +15,7 @@ import { bitmapsOf, observationOf } from "./testing/rig.ts";
 import { until } from "./testing/until.ts";
 
 const run = promisify(execFile);
-const NOBODY = { uid: 65_534, gid: 65_534 };
+const NOBODY = { uid: 65_534, gid: 65_534, groups: [] };
 const VDA = [{ target: "vda", sizeMiB: 16 }];
 
 /** The failure of a disk's layers. */

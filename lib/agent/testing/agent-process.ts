@@ -14,8 +14,11 @@ export type AgentOptions = {
   libvirtUri: string;
   qmp?: "allow" | "forbid";
   repositories?: string[];
-  /** Runs as this account; the tests are root, which no permission stops. */
-  as?: { uid: number; gid: number };
+  /**
+   * Runs as this account, in these further groups, with the umask and without the capabilities that its systemd unit
+   * leaves it. The tests are root, which no permission stops.
+   */
+  as?: { uid: number; gid: number; groups: number[] };
   /** False: the machine's TMPDIR instead of one of its own. */
   ownTmp?: boolean;
 };
@@ -48,10 +51,10 @@ export class AgentProcess extends AgentClient {
     await chmod(folder, 0o711);
     await chmod(file, 0o644);
     const main = fileURLToPath(new URL("../main.ts", import.meta.url));
-    const child = spawn(process.execPath, [main, "--config", file], {
+    const [command = "", ...args] = [...(as === undefined ? [] : asInUnit(as)), process.execPath, main];
+    const child = spawn(command, [...args, "--config", file], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, HOME: folder, ...(ownTmp ? { TMPDIR: folder } : {}) },
-      ...(as ?? {}),
     });
     try {
       return new AgentProcess(await readAddress(child), token, child, folder);
@@ -78,6 +81,13 @@ export class AgentProcess extends AgentClient {
     await rm(this.#folder, { recursive: true, force: true });
     return code;
   }
+}
+
+/** What stands before a command that runs as in the unit; each of these becomes the next, so the pid stays. */
+function asInUnit({ uid, gid, groups }: NonNullable<AgentOptions["as"]>): string[] {
+  const account = [`--reuid=${uid}`, `--regid=${gid}`, groups.length > 0 ? `--groups=${groups}` : "--clear-groups"];
+  const bare = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"];
+  return ["sh", "-c", 'umask 0077; exec "$@"', "sh", "setpriv", ...account, ...bare, "--"];
 }
 
 /** The address of the ready line. @throws with the agent's own words when it ends or stays silent */
