@@ -78,6 +78,58 @@ export function describeBackups(rigOf: () => Rig): void {
       ]);
     });
 
+    it("refuses every odd id, target and path by its field, and writes nothing", async () => {
+      mkdirSync(backups.at("aside"));
+      symlinkSync(backups.at("aside"), backups.at("links/here"));
+      const before = { digest: (await observe()).digest, files: files() };
+      const good = backups.full("vda", "odd/x");
+      const assertRefused = async (what: unknown, field: string, request: object) => {
+        const { status, body } = await backups.ask(vmId, { checkpointId: "odd", disks: [good], ...request });
+        expect([what, status, Object.keys(offencesOf(body))]).toEqual([what, 422, [field]]);
+      };
+      const odd = [
+        "",
+        ".",
+        "..",
+        "../b",
+        "a/b",
+        "/",
+        "a\u0000b",
+        "a\nb",
+        " a",
+        "ä",
+        "\u{1f600}",
+        "\ud800",
+        "<a/>",
+        "a]]>",
+      ];
+      for (const id of [...odd, ".a", "a".repeat(300)]) await assertRefused(id, "checkpointId", { checkpointId: id });
+      for (const target of [...odd, "VDA", "vda ", "0", "a".repeat(300)]) {
+        await assertRefused(target, "disks[0].target", { disks: [{ ...good, target }] });
+      }
+      const inside = ["", "..", "odd/../x", "odd//x", "odd/./x", "odd/", "a\u0000b", "a\nb", "\ud800", "x".repeat(300)];
+      const paths = [...inside, "x/".repeat(2_100)].map((one) => `${rig.repository}/${one}`);
+      for (const path of [...paths, "", "/", "relative", rig.repository]) {
+        await assertRefused(path, "disks[0].path", { disks: [{ ...good, path }] });
+      }
+      // One file for two disks, however it is written, and one disk's file in the place of another's folder.
+      const pairs = [
+        ["odd/x", "odd/x"],
+        ["aside/x", "links/here/x"],
+        ["odd/x", "odd/x/y"],
+        ["odd/x/y", "odd/x"],
+      ] as const;
+      for (const [one, other] of pairs) {
+        const disks = [backups.full("vda", one), backups.full("vdb", other)];
+        await assertRefused([one, other], "disks[1].path", { disks });
+      }
+      for (const id of ["..", "%2e%2e", "a%2fb", "a%00b", "%ff", "x".repeat(300)]) {
+        const { status } = await rig.agent.post(`/v1/domains/${id}/backups`, { checkpointId: "odd", disks: [good] });
+        expect([id, [400, 404, 405, 422].includes(status)]).toEqual([id, true]);
+      }
+      expect({ digest: (await observe()).digest, files: files() }).toEqual(before);
+    });
+
     it("refuses another run of the VM than expected, and a VM that does not run, with a typed reason", async () => {
       const wanted = { checkpointId: "b1", disks: [backups.full("vda", "new/x")] };
       const other = await refused(409, { ...wanted, expect: { runtimeId: "another" } });

@@ -12,6 +12,7 @@ import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { problemSchema } from "#contract/problem.ts";
 import { type Lab, openLab } from "#lab/lab.ts";
+import { nodeOf } from "#lab/qmp.ts";
 import { startAgent } from "./agent.ts";
 import { parseConfig } from "./config.ts";
 import { AgentProcess } from "./testing/agent-process.ts";
@@ -82,6 +83,102 @@ describe("two hosts", () => {
     await two.virsh(["destroy", vm.id]);
     await two.virsh(["undefine", vm.id]);
     await vm.stop();
+  });
+
+  it("names with markup go through observe, redefine on another host and back byte for byte, and nothing else in the XML changes", async () => {
+    const path = join(lab.dir, "disks", "<a>&amp;'b]]>,ä.qcow2");
+    const vm = await lab.host("one").defineVm({ name: "markup", disks: [{ target: "vda", sizeMiB: 8, path }] });
+    // All that libvirt takes in the name of a VM, and as long as its own file names allow: it escapes one of them.
+    const odd = `<name><uuid>&amp;"'<![CDATA[x]]>--> ä\u{1f600}\u2028\tb,c%s `;
+    const escaped = odd.replace(/[<>&"']/g, (sign) => `&${"x".repeat(sign === "<" || sign === ">" ? 2 : 4)};`);
+    const vmName = odd + "y".repeat(245 - Buffer.byteLength(escaped));
+    await vm.virsh(["domrename", vm.id, vmName]);
+    await vm.start();
+    const xmls = (ids: string[]) =>
+      Promise.all(ids.map((id) => vm.virsh(["checkpoint-dumpxml", vm.id, id, "--no-domain"])));
+    const isTaken = (id: string) =>
+      vm.virsh(["checkpoint-create-as", vm.id, "--name", id, "--description", `<b>]]>&amp; "${id}"`]).then(
+        () => true,
+        () => false,
+      );
+    // libvirt decides: version 9 takes none with markup, and more characters than we do.
+    const markup = ["a<b", "a&amp;b", `a"b'c`, "]]>", "a\nb", "ä"];
+    const ids: string[] = [];
+    for (const id of ["root", "-a.b_c", "x".repeat(200), ...markup, "z".repeat(247)])
+      if (await isTaken(id)) ids.push(id);
+    expect(ids).toEqual(expect.arrayContaining(["root", "-a.b_c", "x".repeat(200), "z".repeat(247)]));
+    // QEMU takes any name for a bitmap.
+    const bitmaps = [
+      `a' bitmap='root`,
+      `"/><disk name="vda" checkpoint="bitmap" bitmap="root`,
+      "a&b",
+      "a&amp;b",
+      "]]>",
+      "<!--",
+    ];
+    const node = await nodeOf((args) => vm.virsh(args), vm.id, vm.disk("vda").path);
+    for (const name of bitmaps) {
+      await vm.qmp({ execute: "block-dirty-bitmap-add", arguments: { node, name, persistent: true } });
+    }
+    const observe = async (agent: AgentProcess) => observationOf(await agent.observeOne(vm.id));
+    const namesOf = async () =>
+      bitmapsOf(await observe(agents.one), "vda")
+        .map(({ name }) => name)
+        .sort();
+    const seen = await observe(agents.one);
+    expect([seen.name, seen.disks[0]?.source]).toEqual([vmName, path]);
+    const chain = checkpointsOf(seen);
+    expect(chain.map(({ id, parentId, disks }) => [id, parentId, disks])).toEqual(
+      ids.map((id, i) => [id, ids[i - 1] ?? null, [{ target: "vda", bitmap: id }]]),
+    );
+    expect(await namesOf()).toEqual([...ids, ...bitmaps].sort());
+
+    // A bitmap is taken away through a definition that we build: exactly that one goes, and the checkpoints stay as they are.
+    const before = await xmls(ids);
+    for (const [i, bitmap] of bitmaps.entries()) {
+      const items = [{ disk: "vda", bitmap }];
+      const { body } = await agents.one.post(`/v1/domains/${vm.id}/bitmaps/delete`, { items });
+      expect(body.results).toMatchObject([{ bitmap, outcome: "deleted" }]);
+      expect(await namesOf()).toEqual([...ids, ...bitmaps.slice(i + 1)].sort());
+    }
+    expect(await xmls(ids)).toEqual(before);
+
+    // What libvirt takes and we do not let in is refused by its field, and nothing is touched.
+    const put = (agent: AgentProcess, record: typeof chain) =>
+      agent.put(`/v1/domains/${vm.id}/checkpoints`, {
+        checkpoints: record.map(({ id, parentId, createdAt, disks }) => ({
+          id,
+          parentId,
+          createdAt,
+          disks: disks.map(({ target }) => ({ target })),
+        })),
+      });
+    const refused = await put(agents.one, chain);
+    expect([refused.status, refused.body.code]).toEqual([422, "invalid_input"]);
+    expect(await xmls(ids)).toEqual(before);
+
+    // The record goes to another host, where the VM has the same name, and back: the XML is as libvirt itself had made it.
+    const kept = chain.slice(0, 3);
+    const keptIds = kept.map(({ id }) => id);
+    await agents.one.post(`/v1/domains/${vm.id}/checkpoints/delete`, { ids: ids.slice(3) });
+    const bare = (xml: string) => xml.replace(/ *<description>.*<\/description>\n/, "");
+    const wanted = (await xmls(keptIds)).map(bare);
+    await vm.stop();
+    for (const name of ["two", "one"] as const) {
+      const file = join(lab.dir, "disks", "markup.xml");
+      writeFileSync(file, await vm.virsh(["dumpxml", "--inactive", vm.id]));
+      chmodSync(file, 0o644);
+      await vm.virsh(["undefine", vm.id, "--checkpoints-metadata"]);
+      await vm.recordHost(name);
+      await vm.virsh(["define", file]);
+      const redefined = await put(agents[name], kept);
+      expect([redefined.status, redefined.body.defined]).toEqual([200, keptIds]);
+      expect(await xmls(keptIds)).toEqual(wanted);
+      expect(await vm.virsh(["domname", vm.id])).toBe(`${vmName}\n\n`);
+      const there = await observe(agents[name]);
+      expect([there.name, there.disks[0]?.source]).toEqual([vmName, path]);
+    }
+    await vm.virsh(["undefine", vm.id, "--checkpoints-metadata"]);
   });
 
   it("reads every layer of a chain, running and stopped, each with its own bitmaps", async () => {

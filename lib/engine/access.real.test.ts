@@ -3,6 +3,7 @@ import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROLES } from "#contract/engine.ts";
 import { hasRole, NEEDED } from "./actor.ts";
+import { handleAuth } from "./auth/handle-auth.ts";
 import { offerSetup, setUpFirstAdmin } from "./auth/setup.ts";
 import { parseConfig } from "./config.ts";
 import { ROUTES } from "./http/routes.ts";
@@ -118,6 +119,36 @@ test("with a cookie, only a page of this site may change something", async () =>
   expect(
     (await call(engine, "GET", "/me", { role: null, headers: { cookie, "sec-fetch-site": "cross-site" } })).status,
   ).toBe(200);
+});
+
+test("another site can sign nobody in and nobody out", async () => {
+  const { cookie } = await signIn();
+  const send = (path: string, headers: Record<string, string>) =>
+    handleAuth(
+      engine,
+      new Request(`http://driftline.test/api/auth${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json", host: "driftline.test", cookie, ...headers },
+        body: JSON.stringify(path === "/sign-out" ? {} : ADMIN),
+      }),
+      randomUUID(),
+    );
+  const foreign: Record<string, string>[] = [
+    {},
+    { "sec-fetch-site": "cross-site", origin: "https://evil.example" },
+    { "sec-fetch-site": "same-site", origin: "http://other.driftline.test" },
+    { origin: "null" },
+  ];
+  for (const path of ["/sign-in/email", "/sign-out"]) {
+    for (const headers of foreign) {
+      const answer = await send(path, headers);
+      expect([path, answer.status, answer.headers.getSetCookie()]).toEqual([path, 403, []]);
+      expect(await answer.json()).toMatchObject({ code: "csrf_rejected" });
+    }
+  }
+  expect((await call(engine, "GET", "/me", { role: null, headers: { cookie } })).status).toBe(200);
+  expect((await send("/sign-out", { origin: "http://driftline.test" })).status).toBe(200);
+  expect((await call(engine, "GET", "/me", { role: null, headers: { cookie } })).status).toBe(401);
 });
 
 test("nobody can make an account, and nobody can give themselves a role", async () => {

@@ -13,7 +13,7 @@ export type SafePath = { path: string; real: string; repository: string };
 export type Checked = { ok: true; at: SafePath } | { ok: false; reason: string };
 
 const refuse = (reason: string): Checked => ({ ok: false, reason });
-const isInside = (path: string, folder: string): boolean => path.startsWith(folder === sep ? sep : folder + sep);
+export const isInside = (path: string, folder: string): boolean => path.startsWith(folder === sep ? sep : folder + sep);
 // biome-ignore lint/suspicious/noControlCharactersInRegex: XML cannot carry them
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
@@ -31,6 +31,8 @@ async function look(path: string) {
 function refuseByForm(path: string): string | null {
   if (!path.startsWith("/")) return "is not an absolute path";
   if (CONTROL.test(path)) return "has a control character";
+  // Half a character becomes another one in a file's name: two paths would be one file.
+  if (!path.isWellFormed()) return "is not valid Unicode";
   const parts = path.slice(1).split("/");
   if (parts.includes("..")) return "has '..' in it";
   if (parts.includes("") || parts.includes(".")) return "has an empty part or '.' in it";

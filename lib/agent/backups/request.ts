@@ -8,7 +8,7 @@ import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { hostError, lostBackup } from "../host-error.ts";
 import { TEMPORARY_CHECKPOINT } from "../operations/host-steps.ts";
-import { checkFile, checkNewFile, type SafePath } from "./paths.ts";
+import { checkFile, checkNewFile, isInside, type SafePath } from "./paths.ts";
 
 type DiskInput = BeginBackupInput["disks"][number];
 type Offence = { field: string; reason: string };
@@ -87,7 +87,9 @@ export async function prepareDisks(
     const file = await checkNewFile(repositories, disk.path);
     if (!file.ok) offend("path", file.reason);
     else if (files.has(file.at.real)) offend("path", "comes twice");
-    else files.add(file.at.real);
+    else if ([...files].some((other) => isInside(file.at.real, other) || isInside(other, file.at.real))) {
+      offend("path", "is inside another disk's file, or that one inside this");
+    } else files.add(file.at.real);
     const backing = disk.backing === null ? null : await checkFile(repositories, disk.backing);
     if (backing !== null && !backing.ok) offend("backing", backing.reason);
     if (backing?.ok && readMagic && !(await isQcow2(backing.at.real))) offend("backing", "is not a qcow2 image");

@@ -8,9 +8,11 @@ export async function* readMessages(response: Response): AsyncGenerator<unknown>
     while (end >= 0) {
       const block = text.slice(0, end);
       text = text.slice(end + 2);
-      const data = /^data: (.*)$/m.exec(block)?.[1];
-      if (/^event: error$/m.test(block)) throw new Error(`the stream failed: ${data}`);
-      if (/^event: message$/m.test(block) && data !== undefined) yield JSON.parse(data);
+      // Not by a pattern of lines: for those, other characters end a line too, and JSON may have them in a name.
+      const lines = block.split("\n");
+      const data = lines.find((line) => line.startsWith("data: "))?.slice("data: ".length);
+      if (lines.includes("event: error")) throw new Error(`the stream failed: ${data}`);
+      if (lines.includes("event: message") && data !== undefined) yield JSON.parse(data);
       end = text.indexOf("\n\n");
     }
   }
