@@ -66,16 +66,20 @@ function reparented(c: Connection, domain: Ptr, id: string, parentId: string): s
   }
 }
 
-function perform(c: Connection, domain: Ptr, change: Change): void {
-  if (change.do === "delete") {
-    remove(c, domain, change.id, change.metadataOnly);
-    return;
-  }
-  const xml = change.do === "define" ? buildCheckpointXml(change) : reparented(c, domain, change.id, change.parentId);
-  const flags = CREATE_REDEFINE | (change.do === "define" && change.validate ? CREATE_REDEFINE_VALIDATE : 0);
+function create(c: Connection, domain: Ptr, xml: string, flags: number): void {
   const checkpoint = c.lib.checkpointCreateXml(domain, xml, flags);
   if (checkpoint === null) c.fail();
   c.lib.checkpointFree(checkpoint);
+}
+
+/** What is left to do of a change. Definitions are built beforehand, so that nothing of ours lies between two calls. */
+function prepare(c: Connection, domain: Ptr, change: Change): () => void {
+  if (change.do === "delete") return () => remove(c, domain, change.id, change.metadataOnly);
+  if (change.do === "reparent") {
+    return () => create(c, domain, reparented(c, domain, change.id, change.parentId), CREATE_REDEFINE);
+  }
+  const xml = buildCheckpointXml(change);
+  return () => create(c, domain, xml, CREATE_REDEFINE | (change.validate ? CREATE_REDEFINE_VALIDATE : 0));
 }
 
 function typeError(change: Change, thrown: unknown) {
@@ -99,9 +103,10 @@ export function changeCheckpoints(reader: Reader, input: Pin & { changes: Change
   return withDomain(c, c.open(), input.vmId, (domain): ChangeOutcome => {
     assertFree(reader, domain, input);
     remove(c, domain, TEMPORARY_CHECKPOINT, true);
-    for (const [done, change] of input.changes.entries()) {
+    const steps = input.changes.map((change) => ({ change, make: prepare(c, domain, change) }));
+    for (const [done, { change, make }] of steps.entries()) {
       try {
-        perform(c, domain, change);
+        make();
       } catch (thrown) {
         if (!(thrown instanceof LibvirtFailure) || thrown.lost) throw thrown;
         return { done, error: typeError(change, thrown) };
