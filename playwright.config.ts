@@ -12,6 +12,8 @@ export default defineConfig({
   expect: { timeout: 10_000 },
   workers: 1,
   forbidOnly: true,
+  // `npm test` names those that needed it: lib/decisions/a-second-try.md.
+  retries: 1,
   reporter: [["list"]],
   use: {
     baseURL: process.env.DRIFTLINE_E2E_URL ?? "http://127.0.0.1:3000",

@@ -63,6 +63,20 @@ function failuresOf({ said }: Result): string[] {
   return (at < 0 ? lines.slice(-LINES_OF_A_FAILURE) : lines.slice(at, at + LINES_OF_A_FAILURE)).filter(Boolean);
 }
 
+/** Journeys that passed only when they were tried again: each is a race, in the product or in the journey. */
+function unsteadyOf({ said }: Result): string[] {
+  const lines = stripVTControlCharacters(said).split("\n");
+  const at = lines.findLastIndex((line) => /^ {2}\d+ flaky$/.test(line));
+  if (at < 0) return [];
+  const after = lines.slice(at + 1);
+  return after
+    .slice(
+      0,
+      after.findIndex((line) => !line.startsWith("    ")),
+    )
+    .map((line) => line.replace(/[ ─]+$/, "").trim());
+}
+
 const missing = ensurePackages([...HOST_NEEDS, ...FOREIGN_TOOL_NEEDS, ...BROWSER_NEEDS, ...BENCH_NEEDS]);
 if (missing.length > 0) {
   console.error(`driftline: cannot test without ${missing.map((need) => need.what).join(", ")}`);
@@ -79,6 +93,7 @@ for (const result of results) {
   const { name, seconds } = result;
   console.log(`${wordOf(result).padEnd(9)}  ${seconds.toFixed(1).padStart(6)} s  ${name}`);
 }
+for (const journey of results.flatMap(unsteadyOf)) console.log(`UNSTEADY   passed at the second try: ${journey}`);
 const failed = results.filter((result) => !result.ok).length;
 const notAsked = results.filter((result) => !result.isAsked).length;
 const rest = notAsked === 0 ? "" : `, ${notAsked} not asked (see its lines above)`;
