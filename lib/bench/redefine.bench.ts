@@ -1,7 +1,7 @@
 /**
  * Bulk redefine of one real VM through the agent's HTTP API, every bitmap of every disk checked, against three loops:
  * python3-libvirt without validation, python3-libvirt with libvirt's own validation, and virsh, a process each. Then four
- * VMs at once against one after the other. `npm run bench:redefine [checkpoints] [rounds]`.
+ * VMs at once against one after the other, beside the same by bare loops. `npm run bench:redefine [checkpoints] [rounds]`.
  */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -161,7 +161,12 @@ try {
     const part = lineOf(Math.ceil(count / 4));
     const four: LabVm[] = [];
     for (const name of ["one", "two", "three", "four"]) four.push(await makeVm(host, name, part));
+    const partFile = join(folder, "part.json");
+    await writeFile(partFile, JSON.stringify(part.map(xmlOf)));
+    const bare = (one: LabVm) => python(LOOP, [host.uri, one.id, String(REDEFINE), partFile]);
     const [serial, parallel]: [number[], number[]] = [[], []];
+    // What this machine has to give: the same definitions by bare loops, a process each.
+    const [bareSerial, bareParallel]: [number[], number[]] = [[], []];
     const inTurn = async (): Promise<void> => {
       for (const one of four) await redefine(one, part);
     };
@@ -176,6 +181,12 @@ try {
         for (const one of four) await forget(one);
         into.push((await timed(way)).ms);
       }
+      for (const one of four) await forget(one);
+      let sum = 0;
+      for (const one of four) sum += await bare(one);
+      bareSerial.push(sum);
+      for (const one of four) await forget(one);
+      bareParallel.push(Math.max(...(await Promise.all(four.map(bare)))));
     }
     const gain = quantile(serial, 0.5) / quantile(parallel, 0.5);
     const rows = [
@@ -190,6 +201,11 @@ try {
         ...row,
         exact: [median(OURS) / median(BARE), median(VALIDATED) / median(OURS), gain][i]?.toFixed(3),
       })),
+    );
+    const ceiling = quantile(bareSerial, 0.5) / quantile(bareParallel, 0.5);
+    console.log(`four bare loops at once are ${ceiling.toFixed(2)} x faster than one after the other on this machine`);
+    console.log(
+      `bare: serial ${bareSerial.map(Math.round).join(" ")} ms; at once ${bareParallel.map(Math.round).join(" ")} ms`,
     );
     console.log(`serial ${serial.map(Math.round).join(" ")} ms; at once ${parallel.map(Math.round).join(" ")} ms`);
     console.log(`load ${loadOf()}`);
