@@ -4,6 +4,7 @@ import fc from "fast-check";
 export type Schema = {
   type?: string;
   enum?: unknown[];
+  const?: unknown;
   anyOf?: Schema[];
   format?: string;
   pattern?: string;
@@ -25,6 +26,7 @@ export type Path = (string | number)[];
 /** A value that the schema allows. */
 export function allowed(schema: Schema): fc.Arbitrary<unknown> {
   if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map(allowed));
+  if (schema.const !== undefined) return fc.constant(schema.const);
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
   if (schema.type === "null") return fc.constant(null);
   if (schema.type === "integer" || schema.type === "number") {
@@ -50,6 +52,8 @@ function text({ format, pattern, minLength = 0, maxLength = 60 }: Schema): fc.Ar
     const [min, max] = [new Date("1970-01-02T00:00:00Z"), new Date("2090-01-01T00:00:00Z")];
     return fc.date({ min, max, noInvalidDate: true }).map((date) => date.toISOString());
   }
+  if (format === "email") return fc.nat({ max: 9_999 }).map((n) => `somebody${n}@example.org`);
+  if (format === "uuid") return fc.uuid({ version: 4 });
   if (pattern !== undefined) {
     // A pattern that fixes the length itself (a digest) takes no bound beside it.
     const bound = /\{\d+\}\$$/.test(pattern) ? {} : { maxLength: Math.min(maxLength, 60) };

@@ -17,7 +17,7 @@ export async function attackAgent(dir: string, ledger: Ledger, requests: number,
   const vmId = randomUUID();
   sim.define(vmId, "fuzzed", [{ target: "vda", sizeMiB: 64 }]);
   sim.start(vmId);
-  sim.checkpoint(vmId, "cp1");
+  for (let n = 1; n <= 8; n++) sim.checkpoint(vmId, `cp${n}`);
   const repository = join(dir, "agent-backups");
   mkdirSync(repository);
   const tokenSha256 = [createHash("sha256").update(token).digest("hex")];
@@ -29,7 +29,7 @@ export async function attackAgent(dir: string, ledger: Ledger, requests: number,
     repositories: [repository],
   };
   const agent = await startAgent(parseConfig(settings), pino(pino.destination(1)));
-  const real = { vmId, target: "vda", name: "cp1" };
+  const real = { vmId, target: "vda", name: "cp1", other: "cp2", path: join(repository, "x") };
   const endpoints = endpointsOf(await makeOpenApi("fuzz"));
   const each = Math.ceil(requests / (endpoints.length * 2));
   for (const [i, endpoint] of endpoints.entries()) {
