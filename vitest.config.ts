@@ -12,6 +12,8 @@ export default defineConfig({
           name: "unit",
           include: ["lib/**/*.test.ts", "components/**/*.test.{ts,tsx}"],
           exclude: ["**/*.real.test.ts", "**/node_modules/**"],
+          // Some write and sync hundreds of small files: on a busy machine that takes longer than the usual 5 s.
+          testTimeout: 30_000,
         },
       },
       {

@@ -29,6 +29,16 @@ describe("the agent's unit", () => {
   });
 });
 
+describe("the web unit", () => {
+  test("lets the first start build: all that Next writes is writable, and is there before it is made so", () => {
+    const writable = ["/opt/driftline/.next", "/opt/driftline/next-env.d.ts"];
+    expect(valuesOf(read("web"), "ReadWritePaths").flatMap((value) => value.split(" "))).toEqual(writable);
+    const [before = ""] = valuesOf(read("web"), "ExecStartPre");
+    expect(before.startsWith("+")).toBe(true);
+    for (const path of writable) expect(before).toContain(path.slice("/opt/driftline/".length));
+  });
+});
+
 describe("both units", () => {
   test.each(["agent", "web"])("%s: Node may compile while it runs, and nobody is root", (name) => {
     const unit = read(name);
