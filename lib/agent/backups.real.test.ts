@@ -13,7 +13,7 @@ import type { LabVm } from "#lab/vm.ts";
 import { TEMPORARY_CHECKPOINT } from "./operations/host-steps.ts";
 import { AgentProcess } from "./testing/agent-process.ts";
 import { BackupClient } from "./testing/backup-client.ts";
-import { addMonitor, slowDownNextBackup } from "./testing/slow-backup.ts";
+import { addMonitors, slowDownNextBackup } from "./testing/slow-backup.ts";
 import { until } from "./testing/until.ts";
 
 const run = promisify(execFile);
@@ -35,7 +35,7 @@ describe("backups of a real host", () => {
     ];
     vm = await host.defineVm({ name: "guest", disks });
     monitor = join(lab.dir, "disks", "monitor.sock");
-    await addMonitor(vm, monitor, async (xml) => {
+    await addMonitors(vm, [monitor], async (xml) => {
       const file = join(lab.dir, "disks", "guest.xml");
       writeFileSync(file, xml);
       await host.virsh(["define", file]);

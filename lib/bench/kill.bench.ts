@@ -6,6 +6,7 @@
 import { loadavg } from "node:os";
 import { type KillReport, OPERATIONS, VICTIMS } from "../engine/testing/kills/model.ts";
 import { runKills } from "../engine/testing/kills/run.ts";
+import { Stage } from "../engine/testing/kills/stage.ts";
 import { openLabRig } from "../engine/testing/lab-rig.ts";
 
 const [kills = "200", seed = String(Date.now() % 1_000_000), only] = process.argv.slice(2);
@@ -14,9 +15,10 @@ const load = () => (loadavg()[0] ?? 0).toFixed(1);
 console.log(`seed ${seed}: ${kills} kills, load ${load()}`);
 const began = Date.now();
 const rig = await openLabRig(["alpha"]);
+const stage = await Stage.open(rig, "alpha", `killed-${seed}`);
 try {
   const report = await runKills({
-    rig,
+    stage,
     seed: Number(seed),
     kills: Number(kills),
     stopAt: minutes > 0 ? Date.now() + minutes * 60_000 : undefined,
@@ -26,11 +28,12 @@ try {
   print(report);
   process.exitCode = report.faults.length > 0 ? 1 : 0;
 } finally {
+  await stage.close();
   await rig.close();
 }
 
 function print(report: KillReport): void {
-  const { kills: all, rounds, outcomes, mixed, compared, lostByLibvirt, faults } = report;
+  const { kills: all, rounds, outcomes, mixed, slow, undone, compared, lostByLibvirt, faults } = report;
   const minutesTaken = ((Date.now() - began) / 60_000).toFixed(1);
   console.log(
     `\nseed ${report.seed}: ${all.length} kills in ${rounds} rounds, ${faults.length} faults, ${minutesTaken} min`,
@@ -47,7 +50,9 @@ function print(report: KillReport): void {
   console.log(
     `${inRecovery} during recovery, ${inRepair} during the repair after it, ${together} with another at once`,
   );
-  console.log(`${mixed} backups mixed full and incremental; ${compared} files compared with their disks`);
+  console.log(
+    `${mixed} backups mixed full and incremental, ${slow} slow, ${undone} undone after they had begun; ${compared} files compared with their disks`,
+  );
   console.log(`${lostByLibvirt} times libvirt lost a backup job of its own`);
   console.log(`jobs: ${[...outcomes].map(([words, n]) => `${words} ${n}`).join(", ")}`);
   for (const fault of faults) console.log(`FAULT ${fault}`);

@@ -9,10 +9,17 @@ import type { LabVm } from "#lab/vm.ts";
 const SLOW_BYTES_PER_SECOND = 64 * 1024;
 const CATCH_MS = 20_000;
 
-/** Gives a stopped VM a second monitor at `socket`, from its next start on. @param define tells libvirt the definition */
-export async function addMonitor(vm: LabVm, socket: string, define: (xml: string) => Promise<void>): Promise<void> {
+/** Gives a stopped VM a further monitor at each socket, from its next start on. @param define tells libvirt the definition */
+export async function addMonitors(
+  vm: LabVm,
+  sockets: readonly string[],
+  define: (xml: string) => Promise<void>,
+): Promise<void> {
   const xml = await vm.virsh(["dumpxml", "--inactive", vm.id]);
-  const args = ["-qmp", `unix:${socket},server=on,wait=off`].map((value) => `<qemu:arg value='${value}'/>`).join("");
+  const args = sockets
+    .flatMap((socket) => ["-qmp", `unix:${socket},server=on,wait=off`])
+    .map((value) => `<qemu:arg value='${value}'/>`)
+    .join("");
   const line = `<qemu:commandline>${args}</qemu:commandline></domain>`;
   const namespace = "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'";
   await define(xml.replace("<domain ", `<domain ${namespace} `).replace("</domain>", line));

@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import { expect } from "vitest";
-import { addMonitor, type SlowBackup, slowDownNextBackup } from "#agent/testing/slow-backup.ts";
+import { addMonitors, type SlowBackup, slowDownNextBackup } from "#agent/testing/slow-backup.ts";
 import type { PlanRequest } from "#chain/plan/model.ts";
 import {
   getBackup,
@@ -91,7 +91,7 @@ export class JobLab {
     const host = this.rig.lab.host("alpha");
     const vm = await host.defineVm({ name, disks });
     if (isSlow) {
-      await addMonitor(vm, this.#monitorOf(name), async (xml) => {
+      await addMonitors(vm, [this.#monitorOf(name)], async (xml) => {
         const file = join(this.rig.lab.dir, "disks", `${name}.xml`);
         writeFileSync(file, xml);
         await host.virsh(["define", file]);

@@ -13,6 +13,14 @@ const run = promisify(execFile);
 const without = (a: string[], b: string[]): string[] => a.filter((key) => !b.includes(key));
 const idOf = (key: string): string => key.slice(key.indexOf(":") + 1);
 
+/** How many backups failed after QEMU had begun them: those leave something to be removed. `met`: bitmaps that were seen. */
+export async function countUndone(stage: Stage, { beganAt }: Round, met: ReadonlySet<string>): Promise<number> {
+  return (await readBackups(stage)).filter(
+    ({ state, startedAt, checkpointId }) =>
+      state !== "finished" && Date.parse(startedAt) >= beganAt.getTime() - 1_000 && met.has(checkpointId ?? ""),
+  ).length;
+}
+
 async function readBackups({ engine, vm }: Stage) {
   return (await listBackups(engine.db.orm, { vmId: vm.id, before: null, limit: 1_000 })).items;
 }

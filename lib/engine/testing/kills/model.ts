@@ -39,6 +39,10 @@ export type KillReport = {
   outcomes: Map<string, number>;
   /** Backups in which one disk was taken in full and another incrementally. */
   mixed: number;
+  /** Backups that QEMU copied slowly while the kills came. */
+  slow: number;
+  /** Backups that failed after QEMU had begun them, so that something had to be removed from the host. */
+  undone: number;
   /** Finished backups that were compared with the disk, byte for byte. */
   compared: number;
   /** Times that libvirt lost a backup job of its own, and the VM had to be restarted as the finding says. */

@@ -52,26 +52,19 @@ export class Preparation {
     const bases = recorded.filter(({ backup }) => backup === "finished");
     const base = covering(bases, "vdb").at(-1);
     if (operation === "backup" && base && this.#random.chance(0.3)) await this.#breakBitmap(base, "vdb", mayGo);
-    if (operation === "backup") for (const target of TARGETS) await vm.flush(target);
     const isSlow = operation === "backup" && this.#random.chance(0.4);
+    if (isSlow) await this.#stage.fill(1 + (this.#named % 250));
+    if (operation === "backup") for (const target of TARGETS) await vm.flush(target);
     return { ...round, request, isSlow };
   }
 
   async #refill(): Promise<void> {
-    const { vm, engine } = this.#stage;
-    for (let ids = (await readRecorded(this.#stage)).map(({ id }) => id); ids.length < KEEP; ) {
+    const recorded = await readRecorded(this.#stage);
+    for (let parentId = recorded.at(-1)?.id ?? null, left = KEEP - recorded.length; left > 0; left--) {
       const id = `k${++this.#named}`;
-      const { createdAt } = await vm.checkpoint(id);
-      await readAll(engine, vm.id);
-      await inTransaction(engine.db, async (tx) => {
-        await lockVm(tx, { id: vm.id });
-        const parentId = ids.at(-1) ?? null;
-        const row = { vmId: vm.id, id, parentId, createdAt, disks: TARGETS };
-        await insertCheckpoint(tx, { ...row, state: "active", origin: "registered" });
-        await recompute(tx, vm.id);
-      });
-      ids = [...ids, id];
-      await vm.write("vda", this.#random.below(15) * MIB, 65_536, this.#named % 250);
+      await addCheckpoint(this.#stage, id, parentId);
+      parentId = id;
+      await this.#stage.vm.write("vda", this.#random.below(15) * MIB, 65_536, this.#named % 250);
     }
   }
 
@@ -104,6 +97,18 @@ export class Preparation {
         return { intent: "backup", mode: "auto", disks: this.#random.chance(0.3) ? ["vda"] : null, repository: null };
     }
   }
+}
+
+/** On the host and in the record, as one that somebody registered. */
+export async function addCheckpoint({ vm, engine }: Stage, id: string, parentId: string | null): Promise<void> {
+  const { createdAt } = await vm.checkpoint(id);
+  await readAll(engine, vm.id);
+  await inTransaction(engine.db, async (tx) => {
+    await lockVm(tx, { id: vm.id });
+    const row = { vmId: vm.id, id, parentId, createdAt, disks: TARGETS };
+    await insertCheckpoint(tx, { ...row, state: "active", origin: "registered" });
+    await recompute(tx, vm.id);
+  });
 }
 
 const covering = (recorded: Recorded[], target: string): Recorded[] =>

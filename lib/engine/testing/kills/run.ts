@@ -2,18 +2,18 @@
  * Kills agent, engine, libvirtd and QEMU by SIGKILL at seeded points of redefine, heal, prune and backup on real hosts,
  * starts what was killed again, and says what does not hold afterwards. Used by the test and by the bench.
  */
-import type { LabRig } from "../lab-rig.ts";
 import { applyNow, readAll } from "../plan-job.ts";
-import { checkSettled, checkWhole, compareBackups } from "./check.ts";
+import { checkSettled, checkWhole, compareBackups, countUndone } from "./check.ts";
 import { type KillReport, OPERATIONS, type Operation, type Round, type Strike } from "./model.ts";
 import { Preparation } from "./prepare.ts";
 import { Random } from "./random.ts";
 import { converge, settle, Watch } from "./settle.ts";
-import { Stage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 import { describeStrike, drawStrikes } from "./strikes.ts";
+import { tellError } from "./words.ts";
 
 export type KillOptions = {
-  rig: LabRig;
+  stage: Stage;
   seed: number;
   kills: number;
   /** ms since the epoch. */
@@ -26,8 +26,7 @@ export type KillOptions = {
 
 /** Runs until `kills` processes were killed, `stopAt` has passed, or something does not hold. */
 export async function runKills(options: KillOptions): Promise<KillReport> {
-  const { rig, seed, kills, stopAt, operations = OPERATIONS, log = () => {} } = options;
-  const stage = await Stage.open(rig, `killed-${seed}`);
+  const { stage, seed, kills, stopAt, operations = OPERATIONS, log = () => {} } = options;
   const random = new Random(seed);
   const preparation = new Preparation(stage, random, operations);
   const report: KillReport = {
@@ -36,20 +35,21 @@ export async function runKills(options: KillOptions): Promise<KillReport> {
     rounds: 0,
     outcomes: new Map(),
     mixed: 0,
+    slow: 0,
+    undone: 0,
     compared: 0,
     lostByLibvirt: 0,
     faults: [],
   };
-  try {
-    while (report.kills.length < kills && Date.now() < (stopAt ?? Number.POSITIVE_INFINITY)) {
-      const strikes = drawStrikes(random);
-      log(await playRound(stage, await preparation.next(), strikes, report));
-      if (report.faults.length > 0) break;
-    }
-    return report;
-  } finally {
-    await stage.close();
+  while (report.kills.length < kills && Date.now() < (stopAt ?? Number.POSITIVE_INFINITY)) {
+    const strikes = drawStrikes(random);
+    const began = Date.now();
+    const round = await preparation.next();
+    const prepared = `${((Date.now() - began) / 1_000).toFixed(1)} s`;
+    log(`${await playRound(stage, round, strikes, report)}, prepared in ${prepared}`);
+    if (report.faults.length > 0) break;
   }
+  return report;
 }
 
 /** One operation, its kills, and everything that must hold afterwards. Returns the line about it. */
@@ -58,17 +58,25 @@ async function playRound(stage: Stage, round: Round, strikes: Strike[], report: 
   const done: Strike[] = [];
   const faults: string[] = [];
   let jobState = "unsettled";
+  let isCaught = false;
   const strike = async (one: Strike, jobId: string) => {
     await stage.strike(one, jobId);
     done.push(one);
   };
   const watch = new Watch(stage);
   try {
-    const release = round.isSlow ? await stage.slowDown() : () => {};
+    const slow = round.isSlow ? await stage.slowDown() : null;
+    slow?.caught.then(
+      () => {
+        isCaught = true;
+      },
+      () => {},
+    );
     const jobId = await applyNow(stage.engine.db, stage.vm.id, round.request);
     for (const one of strikes) if (one.phase !== "repair") await strike(one, jobId);
-    release();
+    slow?.release();
     jobState = await settle(stage, jobId);
+    report.undone += await countUndone(stage, round, watch.met);
     await readAll(stage.engine, stage.vm.id);
     faults.push(...(await checkSettled(stage)));
     const repair = await converge(stage, async (repairId) => {
@@ -82,11 +90,12 @@ async function playRound(stage: Stage, round: Round, strikes: Strike[], report: 
     report.mixed += mixed;
     faults.push(...differing);
   } catch (error) {
-    faults.push(error instanceof Error ? error.message : String(error));
+    faults.push(tellError(error));
   }
   faults.push(...(await watch.stop()));
   note(report, round, done, jobState);
-  const what = `${round.isSlow ? "slow " : ""}${round.operation}, ${done.map(describeStrike).join(", then ")}`;
+  if (isCaught) report.slow += 1;
+  const what = `${isCaught ? "slow " : ""}${round.operation}, ${done.map(describeStrike).join(", then ")}`;
   report.faults.push(...faults.map((words) => `${what}: ${words}`));
   const count = String(report.kills.length).padStart(4);
   return `${count}  ${what}: job ${jobState}, ${((Date.now() - began) / 1_000).toFixed(1)} s`;

@@ -4,25 +4,31 @@ import type { PlanRequest } from "#chain/plan/model.ts";
 import { getJob, getVm, listLeftovers, listOpenFindings } from "#db/index.ts";
 import { applyNow, readAll } from "../plan-job.ts";
 import type { Stage } from "./stage.ts";
-import { readFalseBases, readRecorded } from "./witness.ts";
+import { readFalseBases, readOwnerless, readRecorded } from "./witness.ts";
+import { tellError } from "./words.ts";
 
 const SETTLE_MS = 90_000;
 const LOOK_MS = 25;
 const ROUNDS = 5;
 
-/** Looks at every moment for a base whose backup did not finish. */
+/** Looks at every moment for what must never be: a base whose backup did not finish, a bitmap that the record does not know. */
 export class Watch {
   readonly seen = new Set<string>();
+  /** Bitmaps that were on a disk at some moment. */
+  readonly met = new Set<string>();
   #stopped = false;
   readonly #work: Promise<void>;
 
   constructor(stage: Stage) {
-    this.#work = this.#look(stage);
+    this.#work = this.#look(stage).catch((error: unknown) => {
+      this.seen.add(`nobody watched any more: ${tellError(error)}`);
+    });
   }
 
   async #look(stage: Stage): Promise<void> {
     while (!this.#stopped) {
       for (const words of await readFalseBases(stage)) this.seen.add(words);
+      for (const words of await readOwnerless(stage, this.met)) this.seen.add(words);
       await delay(LOOK_MS);
     }
   }

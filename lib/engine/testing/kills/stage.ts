@@ -7,16 +7,17 @@ import { fileURLToPath } from "node:url";
 import type { LabHost } from "#lab/host.ts";
 import { endProcess } from "#lab/processes.ts";
 import type { LabVm } from "#lab/vm.ts";
-import { addMonitor, slowDownNextBackup } from "../../../agent/testing/slow-backup.ts";
+import { addMonitors, slowDownNextBackup } from "../../../agent/testing/slow-backup.ts";
+import type { Config } from "../../config.ts";
 import { startEngine } from "../../start.ts";
 import type { Engine } from "../../state.ts";
 import { endChild, type LabRig, waitForLine } from "../lab-rig.ts";
 import { until } from "../rig.ts";
 import type { Strike, Victim } from "./model.ts";
 
-const HOST = "alpha";
 const STEP_MS = 1_500;
 const STALL_MS = 120;
+const MIB = 1_048_576;
 /** Whatever lies below what is started later. */
 const START_ORDER: readonly Victim[] = ["libvirtd", "qemu", "agent", "engine"];
 
@@ -25,32 +26,42 @@ export class Stage {
   /** Plans and looks; it runs no job and watches no host. */
   readonly engine: Engine;
   readonly vm: LabVm;
+  readonly #hostName: string;
   readonly #url: string;
   readonly #monitor: string;
+  /** The monitor of whoever watches. */
+  readonly watched: string;
   #child: ChildProcess | null = null;
 
-  private constructor(rig: LabRig, url: string, engine: Engine, vm: LabVm, monitor: string) {
-    this.#monitor = monitor;
+  private constructor(rig: LabRig, hostName: string, url: string, engine: Engine, vm: LabVm, monitor: string) {
+    this.#hostName = hostName;
+    this.#monitor = `${monitor}.sock`;
+    this.watched = `${monitor}.watch`;
     this.rig = rig;
     this.#url = url;
     this.engine = engine;
     this.vm = vm;
   }
 
-  static async open(rig: LabRig, name: string): Promise<Stage> {
+  /** A database and an engine for this one host of the rig; `name`: of its VM. */
+  static async open(rig: LabRig, hostName: string, name: string): Promise<Stage> {
     const url = await rig.newDatabase();
-    const engine = await startEngine({ databaseUrl: url, config: rig.config(), watch: false, work: false });
-    const disks = ["vda", "vdb"].map((target) => ({ target, sizeMiB: 16 }));
-    const host = rig.lab.host(HOST);
+    const config = configOf(rig, hostName);
+    const engine = await startEngine({ databaseUrl: url, config, watch: false, work: false });
+    const disks = [
+      { target: "vda", sizeMiB: 256 },
+      { target: "vdb", sizeMiB: 16 },
+    ];
+    const host = rig.lab.host(hostName);
     const vm = await host.defineVm({ name, disks });
-    const monitor = join(rig.lab.dir, "disks", `${name}.sock`);
-    await addMonitor(vm, monitor, async (xml) => {
+    const monitor = join(rig.lab.dir, "disks", name);
+    await addMonitors(vm, [`${monitor}.sock`, `${monitor}.watch`], async (xml) => {
       const file = join(rig.dir, `${name}.xml`);
       writeFileSync(file, xml);
       await host.virsh(["define", file]);
     });
     await vm.start();
-    const stage = new Stage(rig, url, engine, vm, monitor);
+    const stage = new Stage(rig, hostName, url, engine, vm, monitor);
     await stage.#startEngine();
     return stage;
   }
@@ -61,18 +72,27 @@ export class Stage {
     if ((await this.vm.power()) === "running") await this.vm.stop();
   }
 
-  /** The next backup copies slowly until what this gives is called. */
-  async slowDown(): Promise<() => void> {
+  /** The next backup of vda copies slowly until `release` is called; `caught`: it does so now. Needs data to copy: `fill`. */
+  async slowDown(): Promise<{ caught: Promise<void>; release: () => void }> {
     const slow = await slowDownNextBackup(this.#monitor, "vda");
-    return () => {
-      slow.release();
-      // Time for the last word to it; its QEMU may be gone.
-      setTimeout(() => slow.close(), 500);
+    return {
+      caught: slow.caught,
+      release: () => {
+        slow.release();
+        // Time for the last word to it; its QEMU may be gone.
+        setTimeout(() => slow.close(), 500);
+      },
     };
   }
 
+  /** More than QEMU has copied by the time that it is told to be slow. */
+  async fill(pattern: number): Promise<void> {
+    await this.vm.write("vda", 16 * MIB, 96 * MIB, pattern);
+    await this.vm.flush("vda");
+  }
+
   get #host(): LabHost {
-    return this.rig.lab.host(HOST);
+    return this.rig.lab.host(this.#hostName);
   }
 
   /** Waits for the strike's moment in the job; kills all its victims; then starts them again. */
@@ -81,16 +101,25 @@ export class Stage {
     await delay(afterMs);
     if (stalled) this.vm.pauseProcess();
     if (stalled) await delay(STALL_MS);
+    await this.kill(victims);
+    if (stalled) this.vm.resumeProcess();
+    await this.revive(victims);
+  }
+
+  /** Until `revive` they stay dead. */
+  async kill(victims: readonly Victim[]): Promise<void> {
     const qemu = victims.includes("qemu") ? this.vm.process() : null;
     await Promise.all(
       victims.map((victim) => {
-        if (victim === "agent") return this.rig.agents.get(HOST)?.kill();
+        if (victim === "agent") return this.rig.agents.get(this.#hostName)?.kill();
         if (victim === "engine") return endChild(this.#child, "SIGKILL");
         if (victim === "libvirtd") return this.#host.killDaemon();
         return qemu && endProcess(qemu);
       }),
     );
-    if (stalled) this.vm.resumeProcess();
+  }
+
+  async revive(victims: readonly Victim[]): Promise<void> {
     for (const victim of START_ORDER) if (victims.includes(victim)) await this.#start(victim);
   }
 
@@ -104,7 +133,7 @@ export class Stage {
 
   async #start(victim: Victim): Promise<void> {
     if (victim === "libvirtd") return this.#host.startDaemon();
-    if (victim === "agent") return this.rig.agents.get(HOST)?.start();
+    if (victim === "agent") return this.rig.agents.get(this.#hostName)?.start();
     if (victim === "engine") return this.#startEngine();
     await until(
       () => this.vm.power(),
@@ -130,7 +159,8 @@ export class Stage {
   async #startEngine(): Promise<void> {
     const file = fileURLToPath(new URL("../engine-process.ts", import.meta.url));
     const ward = fileURLToPath(new URL("../../../run/die-with-parent.ts", import.meta.url));
-    const config = this.rig.config({ redefineOnStart: "ask", leaseSeconds: 2, giveUpAfterSeconds: 30 });
+    const policy = { redefineOnStart: "ask", leaseSeconds: 2, giveUpAfterSeconds: 30 };
+    const config = configOf(this.rig, this.#hostName, policy);
     const child = spawn(process.execPath, ["--import", ward, file], {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       env: {
@@ -144,4 +174,9 @@ export class Stage {
     if (process.env.KILL_LOG) child.stdout?.pipe(process.stderr);
     await waitForLine(child, /engine ready/, 60_000);
   }
+}
+
+function configOf(rig: LabRig, hostName: string, policy: object = {}): Config {
+  const config = rig.config(policy);
+  return { ...config, hosts: config.hosts.filter(({ name }) => name === hostName) };
 }

@@ -1,5 +1,6 @@
 /** What the three witnesses say, read without the product's own comparison: SQL, virsh, QEMU. Keys are `disk:checkpoint`. */
 import type { DiskVerdict } from "#chain/model.ts";
+import { readBitmapNames } from "./monitor.ts";
 import type { Stage } from "./stage.ts";
 
 export type Witnesses = { record: string[]; libvirt: string[]; bitmaps: string[] };
@@ -70,6 +71,25 @@ export async function readFalseBases({ engine, vm }: Stage): Promise<string[]> {
     return why === null ? [] : [`${from} is offered as the base of ${disk} and is ${why}`];
   });
   return [...active, ...offered];
+}
+
+/**
+ * Bitmaps of which no row tells. A row is there before the host is asked and goes after the host has nothing of it any
+ * more, so this too is empty in the middle of everything. A name that was there before and after the record was read
+ * without it is no matter of the order of the reads: no name is used twice. `met`: gets every name that was seen.
+ */
+export async function readOwnerless({ engine, vm, watched }: Stage, met: Set<string>): Promise<string[]> {
+  const before = await readBitmapNames(watched);
+  if (!before || before.size === 0) return [];
+  for (const name of before) met.add(name);
+  const { rows } = await engine.db.pool.query<{ id: string }>(
+    "select checkpoint_id as id from vm_checkpoints where vm_id = $1",
+    [vm.id],
+  );
+  const unknown = [...before].filter((name) => !rows.some(({ id }) => id === name));
+  if (unknown.length === 0) return [];
+  const after = await readBitmapNames(watched);
+  return unknown.filter((name) => after?.has(name)).map((name) => `${name} is on a disk while no row tells of it`);
 }
 
 /** What is there twice, or was done twice. */
