@@ -13,7 +13,7 @@ import type { LabVm } from "#lab/vm.ts";
 import { TEMPORARY_CHECKPOINT } from "./operations/host-steps.ts";
 import { AgentProcess } from "./testing/agent-process.ts";
 import { BackupClient } from "./testing/backup-client.ts";
-import { addMonitors, slowDownNextBackup } from "./testing/slow-backup.ts";
+import { addMonitors, atEndOfBackup, slowDownNextBackup } from "./testing/slow-backup.ts";
 import { until } from "./testing/until.ts";
 
 const run = promisify(execFile);
@@ -377,6 +377,27 @@ describe("backups of a real host", () => {
       const end = await backups.ended(vm.id);
       expect(end).toMatchObject({ state: "failed", checkpointId: "killed", error: { code: "domain-changed" } });
       await vm.start();
+    });
+
+    it("never says finished of files that a killed QEMU had not closed, although libvirt says so of the job", async () => {
+      for (const id of ["torn-1", "torn-2"]) {
+        await vm.write("vdb", 0, 16 * MIB, 9);
+        await vm.flush("vdb");
+        const { pid } = vm.process();
+        const socket = await atEndOfBackup(monitor, "vdb", () => process.kill(pid, "SIGKILL"));
+        const file = `guest/${id}/vdb.qcow2`;
+        const made = await backups.make(vm.id, id, [backups.full("vdb", file)]);
+        socket.destroy();
+        await until("libvirt to see it", 10_000, async () => ((await vm.power()) === "shut off" ? true : null));
+        const compare = ["compare", "-f", "qcow2", "-F", "qcow2", backups.at(file), vm.disk("vdb").path];
+        const isWhole = await run("qemu-img", compare).then(
+          () => true,
+          () => false,
+        );
+        expect([made.state, isWhole]).not.toEqual(["finished", false]);
+        expect(["finished", "failed"]).toContain(made.state);
+        await vm.start();
+      }
     });
   });
 });

@@ -35,6 +35,7 @@ const sight: Sight = {
   runtimeId: "run-1",
   completed: null,
   hasCheckpoint: true,
+  isHeld: false,
 };
 const unwatched: Witness = { heard: null, isWatched: false };
 
@@ -52,6 +53,23 @@ describe("what became of a backup job", () => {
       state: "failed",
       error: { code: "no-space", hostMessage: "No space left on device" },
     });
+  });
+
+  it("is never finished before the QEMU that wrote its files has closed them, whatever libvirt says", () => {
+    const seen = { ...note, seenAt: sight.at - 2_000 };
+    const known = { ...sight, completed: { ...good, elapsedMs: 10_000 } };
+    for (const witness of [{ heard: good, isWatched: true }, unwatched]) {
+      expect(judge(seen, known, witness).state).toBe("finished");
+      expect(judge(seen, { ...known, isHeld: true }, witness).state).toBe("waiting");
+      for (const runtimeId of ["run-2", null])
+        for (const isHeld of [true, false])
+          expect(judge(seen, { ...known, runtimeId, isHeld }, witness)).toMatchObject({
+            state: "failed",
+            error: { code: "domain-changed" },
+          });
+    }
+    const old = { ...note, seenAt: sight.at - 31_000 };
+    expect(judge(old, { ...sight, isHeld: true }, { heard: good, isWatched: true }).state).toBe("ended-unseen");
   });
 
   it("is aborted when we aborted it and nobody heard its end; a foreign end is not taken for ours", () => {

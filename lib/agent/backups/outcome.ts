@@ -7,6 +7,8 @@
  * | a job that writes into our files                             | running                       |
  * | its end was heard while it was known to run                  | what was heard                |
  * | statistics of a job longer than the time since ours was seen | it is ours: what they say     |
+ * | it finished, and QEMU has its files open still               | running: they are not whole   |
+ * | it finished, and its QEMU went before it was seen to close   | failed                        |
  * | the domain stopped, and the agent watched it all the time    | failed                        |
  * | asked for a moment ago, and nobody heard the answer          | running: it may yet begin     |
  * | an agent aborted it, and nobody heard how it ended           | aborted                       |
@@ -38,6 +40,8 @@ export type Sight = {
   runtimeId: string | null;
   completed: EndedJob | null;
   hasCheckpoint: boolean;
+  /** Somebody still wrote into its files, just before the run of the domain was read. */
+  isHeld: boolean;
 };
 
 /** What this agent has witnessed of the job since it began or was found again. */
@@ -59,6 +63,8 @@ const MAY_YET_BEGIN_MS = 45_000;
 const FREE_MAY_YET_BEGIN_MS = 5_000;
 /** Two clocks that read the same time round differently. */
 const CLOCK_MS = 100;
+/** How long QEMU may take to close the files of a job that has finished; it takes milliseconds. */
+const CLOSING_MS = 30_000;
 const COMPLETED = 3;
 
 /** strerror(ECANCELED) in the C locale, which QEMU runs in: an abort has no other mark in an event. */
@@ -95,6 +101,18 @@ function typeJobError(hostMessage: string | null): HostError {
 
 const unseen = (at: number): Outcome => ({ state: "ended-unseen", at, doneBytes: null, error: null });
 
+/**
+ * libvirt says that a job has finished before it has QEMU close the job's files, and until then QEMU alone has the tables
+ * that make them whole. So it has finished once they are closed and the QEMU that wrote them is seen to live.
+ */
+function onceClosed(ended: NonNullable<BackupNote["end"]>, note: BackupNote, sight: Sight): Outcome {
+  const { at } = sight;
+  if (ended.state !== "finished") return ended;
+  if (sight.runtimeId !== note.runtimeId) return { state: "failed", at, doneBytes: null, error: stopped(null) };
+  if (sight.isHeld) return at - note.seenAt < CLOSING_MS ? { state: "waiting" } : unseen(at);
+  return ended;
+}
+
 /** Whether statistics of an ended job can only be ours: it began before ours was last seen, and jobs do not overlap. */
 function isSurelyOurs(ended: EndedJob, note: BackupNote, at: number): boolean {
   return ended.isBackup && ended.elapsedMs > at - note.seenAt + CLOCK_MS;
@@ -110,9 +128,10 @@ export function judge(note: BackupNote, sight: Sight, { heard, isWatched }: Witn
   // What is kept says more than the event, if it is of the same job.
   if (heard !== null) {
     const isSame = completed?.isBackup === true && completed.elapsedMs === heard.elapsedMs;
-    return classify(isSame ? completed : heard, note, sight);
+    return onceClosed(classify(isSame ? completed : heard, note, sight), note, sight);
   }
-  if (completed !== null && isSurelyOurs(completed, note, at)) return classify(completed, note, sight);
+  if (completed !== null && isSurelyOurs(completed, note, at))
+    return onceClosed(classify(completed, note, sight), note, sight);
   const hasOtherRun = sight.runtimeId !== note.runtimeId;
   if (note.isBegun && hasOtherRun && isWatched) {
     return { state: "failed", at, doneBytes: null, error: stopped(null) };

@@ -147,7 +147,7 @@ async function reap({ pool, watch }: Pick<BackupParts, "pool" | "watch">, note: 
   while (Date.now() < deadline && !signal.aborted) {
     await sleep(REAP_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
     const since = Date.now();
-    const look = await pool.call("backupLook", { vmId, checkpointId }, { vmId }).catch(() => undefined);
+    const look = await pool.call("backupLook", { vmId, checkpointId, files }, { vmId }).catch(() => undefined);
     if (look === undefined) continue;
     const sight = toSight(note, look, since);
     if (sight.isOurs) {

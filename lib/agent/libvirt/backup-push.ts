@@ -12,6 +12,7 @@ import { VIR_ERR } from "./errors.ts";
 import { decodeTypedParams, type Out, type Ptr } from "./ffi.ts";
 import { isActive, isAtWork, readJob, readState, readXml, withDomain } from "./inspect.ts";
 import type { BackupLook, CallOps, RunningBackup } from "./ipc.ts";
+import { probeWriter } from "./locks.ts";
 import type { RuntimeIds } from "./runtime-id.ts";
 import { attr, buildXml, child, children, parseXml } from "./xml.ts";
 
@@ -138,12 +139,15 @@ function deleteCheckpoint(c: Connection, domain: Ptr, id: string, flags = 0): vo
 /**
  * One look at a domain's backup. The job is read before and after its XML is: a job that ends in between shows as ended.
  * @param checkpointId of which to say whether libvirt lists it
+ * @param files of which to say whether they are still written to
  */
 export function lookAtBackup(
   { connection: c, runtimeIds }: Reader,
   handle: Ptr,
-  { vmId, checkpointId }: CallOps["backupLook"]["input"],
+  { vmId, checkpointId, files }: CallOps["backupLook"]["input"],
 ): BackupLook | null {
+  // First: a QEMU that is seen to live after this has closed them itself, one that is gone may have been torn from them.
+  const isHeld = files.some((file) => probeWriter(file) === "held");
   return withDomain(c, handle, vmId, (domain) => {
     const domainId = readDomainXml(readXml(c, domain)).id;
     const { power, runtimeId } = readState({ connection: c, runtimeIds }, domain, vmId, domainId);
@@ -157,6 +161,7 @@ export function lookAtBackup(
       backup: running,
       completed: readCompleted(c, domain),
       hasCheckpoint: checkpointId !== null && hasCheckpoint(c, domain, checkpointId),
+      isHeld,
     };
   });
 }

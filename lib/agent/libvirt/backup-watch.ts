@@ -112,9 +112,10 @@ export class BackupWatch {
     for (;;) {
       const place = await this.notes.find(vmId);
       const checkpointId = place?.note.checkpointId ?? null;
+      const files = place === null || place.note.end !== null ? [] : place.note.disks.map(({ real }) => real);
       const heardBefore = this.#watches.get(vmId)?.heard ?? null;
       const since = Date.now();
-      const look = await this.#pool.call("backupLook", { vmId, checkpointId }, { vmId });
+      const look = await this.#pool.call("backupLook", { vmId, checkpointId, files }, { vmId });
       if (place === null || place.note.end !== null) return { place, look, isWaiting: false };
       const watch = this.#watches.get(vmId);
       if (watch?.isAsking) return { place, look, isWaiting: look?.backup == null };
@@ -187,5 +188,6 @@ export function toSight(note: BackupNote, look: BackupLook | null, since: number
     runtimeId: look?.runtimeId ?? null,
     completed: look?.completed ?? null,
     hasCheckpoint: look?.hasCheckpoint ?? false,
+    isHeld: look?.isHeld ?? false,
   };
 }

@@ -58,6 +58,8 @@ export type BackupLook = {
   /** The last job that ended on this domain, whoever began it. */
   completed: EndedJob | null;
   hasCheckpoint: boolean;
+  /** Somebody still writes into one of the files that were asked about; seen before the rest, the run of the domain too. */
+  isHeld: boolean;
 };
 
 /** Operations of a call child, with their answers. */
@@ -85,7 +87,7 @@ export type CallOps = {
     output: ChangeOutcome | null;
   };
   /** null: there is no such domain. */
-  backupLook: { input: { vmId: string; checkpointId: string | null }; output: BackupLook | null };
+  backupLook: { input: { vmId: string; checkpointId: string | null; files: string[] }; output: BackupLook | null };
   /** null: there is no such domain. */
   beginPush: {
     input: { vmId: string; runtimeId: string; backupXml: string; checkpoint: { id: string; xml: string } | null };

@@ -77,3 +77,24 @@ export async function slowDownNextBackup(monitor: string, target: string): Promi
     },
   };
 }
+
+/**
+ * Calls `then` in the moment in which libvirt has taken note that the backup job of a disk is over, and is about to say
+ * so: it has the files closed after that. Resolves when it listens.
+ */
+export async function atEndOfBackup(monitor: string, target: string, then: () => void): Promise<Socket> {
+  const socket = connect(monitor);
+  const ready = Promise.withResolvers<void>();
+  socket.on("error", ready.reject);
+  const lines = createInterface(socket);
+  lines.on("error", ready.reject);
+  lines.on("line", (line) => {
+    const { QMP, event, data } = JSON.parse(line) as Message;
+    if (QMP !== undefined) send(socket, "qmp_capabilities");
+    else if (event === undefined) ready.resolve();
+    else if (event === "JOB_STATUS_CHANGE" && data?.status === "null" && data.id?.startsWith(`backup-${target}-`))
+      then();
+  });
+  await ready.promise;
+  return socket;
+}

@@ -12,6 +12,7 @@ import { apiKeys } from "./rig.ts";
 
 const READY = /driftline-agent ready:/;
 const START_MS = 30_000;
+export const KEEP_COMPILED = fileURLToPath(new URL("keep-compiled.ts", import.meta.url));
 
 /** The agent of one host, always at the same address. */
 export class LabAgent {
@@ -42,9 +43,11 @@ export class LabAgent {
   async start(): Promise<void> {
     if (this.pid !== null) return;
     const main = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
-    const child = spawn(process.execPath, [main, "--config", this.#file], {
+    const cache = join(this.#folder, "compiled");
+    const env = { ...process.env, HOME: this.#folder, TMPDIR: this.#folder, NODE_COMPILE_CACHE: cache };
+    const child = spawn(process.execPath, ["--import", KEEP_COMPILED, main, "--config", this.#file], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, HOME: this.#folder, TMPDIR: this.#folder, DRIFTLINE_LOG_LEVEL: "warn" },
+      env: { ...env, DRIFTLINE_LOG_LEVEL: "warn" },
     });
     this.#child = child;
     await waitForLine(child, READY, START_MS);

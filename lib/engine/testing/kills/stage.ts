@@ -11,7 +11,7 @@ import { addMonitors, slowDownNextBackup } from "../../../agent/testing/slow-bac
 import type { Config } from "../../config.ts";
 import { startEngine } from "../../start.ts";
 import type { Engine } from "../../state.ts";
-import { endChild, type LabRig, waitForLine } from "../lab-rig.ts";
+import { endChild, KEEP_COMPILED, type LabRig, waitForLine } from "../lab-rig.ts";
 import { until } from "../rig.ts";
 import type { Strike, Victim } from "./model.ts";
 
@@ -161,12 +161,13 @@ export class Stage {
     const ward = fileURLToPath(new URL("../../../run/die-with-parent.ts", import.meta.url));
     const policy = { redefineOnStart: "ask", leaseSeconds: 2, giveUpAfterSeconds: 30 };
     const config = configOf(this.rig, this.#hostName, policy);
-    const child = spawn(process.execPath, ["--import", ward, file], {
+    const child = spawn(process.execPath, ["--import", ward, "--import", KEEP_COMPILED, file], {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       env: {
         ...process.env,
         DATABASE_URL: this.#url,
         ENGINE_CONFIG: JSON.stringify(config),
+        NODE_COMPILE_CACHE: join(this.rig.dir, "compiled"),
         DRIFTLINE_LOG_LEVEL: process.env.KILL_LOG ?? "fatal",
       },
     });
