@@ -124,7 +124,11 @@ describe("checkpoint XML", () => {
 
   it("builds definitions that read back as they were meant, whatever a bitmap is called", () => {
     const name = fc.stringMatching(/^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,40}$/);
-    const bitmap = fc.string({ unit: "grapheme", minLength: 1 }).filter((b) => !NOT_IN_XML.test(b));
+    const markup = fc.constantFrom("<", ">", "&", '"', "'", "&lt;", "&amp;", "&#65;", "]]>", "<!--", "a");
+    const bitmap = fc.oneof(
+      fc.string({ unit: "grapheme", minLength: 1 }).filter((b) => !NOT_IN_XML.test(b)),
+      fc.array(markup, { minLength: 1, maxLength: 8 }).map((parts) => parts.join("")),
+    );
     const seconds = fc.integer({ min: 0, max: 4_000_000_000 });
     fc.assert(
       fc.property(
