@@ -84,15 +84,34 @@ async function expectReadable(page: Page): Promise<void> {
   const path = /\/api\/v1\/jobs\/[^/]+$/;
   const since = new Date(Date.now() - 120_000).toISOString();
   const open = { state: "running", endedAt: null, proof: null, progress: { doneBytes: 2 ** 20, totalBytes: 2 ** 22 } };
-  for (const { shown, job } of [
-    { shown: "running", job: open },
-    { shown: "lost", job: { ...open, lostContactSince: since } },
-    { shown: "failed", job: { state: "failed", proof: null, error: "The disk of the repository is full." } },
+  const error = "The disk of the repository is full.";
+  const hostMessage = "Could not write to file: No space left on device";
+  const step = {
+    n: 1,
+    verb: "host.backup",
+    subject: "vda",
+    call: "virDomainBackupBegin",
+    place: "host",
+    outcome: null,
+  };
+  const steps = [{ ...step, state: "failed", startedAt: since, endedAt: since, error, hostMessage }];
+  const cancel = page.getByRole("button", { name: "Cancel job…" });
+  const again = page.getByRole("button", { name: "Plan again" });
+  for (const { shown, job, isOver } of [
+    { shown: "running", isOver: false, job: open },
+    { shown: "lost", isOver: false, job: { ...open, lostContactSince: since } },
+    { shown: "lost", isOver: true, job: { ...open, state: "lost", endedAt: since, error: "It was given up." } },
+    { shown: "failed", isOver: true, job: { state: "failed", proof: null, error, steps } },
   ]) {
     await showAs(page, path, job);
     await expect(page.locator(`[data-job-state="${shown}"]`)).toBeVisible();
+    await expect(cancel).toHaveCount(isOver ? 0 : 1);
+    await expect(again).toHaveCount(isOver ? 1 : 0);
     await expectNoViolationInBoth(page);
   }
+  await expect(page.getByRole("alert").filter({ hasText: error })).toContainText(hostMessage);
+  await again.click();
+  await expect(page.locator('[data-plan-state="ready"]')).toBeVisible();
   await page.unroute(path);
 }
 

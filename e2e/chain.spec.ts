@@ -53,7 +53,8 @@ test("the overlay o shows the record alone, the host alone and both", async ({ p
   await expect(rows).toHaveCount(both);
   await page.keyboard.press("o");
   await expect(page).toHaveURL(/overlay=host/);
-  await expect(page.getByRole("heading", { name: "No checkpoint yet" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "libvirt lists none" })).toBeVisible();
+  await expect(page.getByText(`The record has ${both} checkpoints`)).toBeVisible();
 });
 
 test("the arrow keys of the map move between checkpoints and nothing in it can be dragged or deleted", async ({

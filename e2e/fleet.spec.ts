@@ -78,6 +78,15 @@ test("j and k move over the rows and Enter opens the VM", async ({ page }) => {
   await expect(page.getByRole("heading", { level: 1, name })).toBeVisible();
 });
 
+test("the palette finds a VM by a part of its name from any screen and goes there", async ({ page }) => {
+  await page.goto("/audit");
+  await expect(page.locator("[data-live]")).toHaveAttribute("data-live", "connected");
+  await page.keyboard.press("Control+k");
+  await page.getByPlaceholder(/which VM/).fill("lling-d");
+  await page.getByRole("option", { name: /billing-db/ }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "billing-db" })).toBeVisible();
+});
+
 test("a sort order stands in the address and orders the rows on the server", async ({ page }) => {
   await page.getByRole("combobox", { name: "Order" }).selectOption("-name");
   await expect(page).toHaveURL(/sort=-name/);

@@ -102,12 +102,11 @@ export function AuditView() {
   return (
     <div className="mx-auto max-w-[90rem] px-3 py-4 sm:px-4">
       <PageHead title="Audit" detail="append-only" />
-      <search className="mt-3 flex flex-wrap gap-2">
+      <search className="mt-3 grid grid-cols-2 gap-2 sm:flex sm:flex-wrap">
         <TextField
           ref={first}
           aria-label="Who"
           placeholder="Who"
-          className="max-sm:w-full"
           maxLength={300}
           value={filter.actor}
           onChange={(event) => setFilter({ actor: event.target.value })}
@@ -115,7 +114,6 @@ export function AuditView() {
         <TextField
           aria-label="What"
           placeholder="What (plans.apply, …)"
-          className="max-sm:w-full"
           maxLength={100}
           value={filter.action}
           onChange={(event) => setFilter({ action: event.target.value })}
@@ -124,7 +122,7 @@ export function AuditView() {
           aria-label="On what"
           placeholder="On what (VM id, host, …)"
           maxLength={300}
-          className="w-full sm:w-64"
+          className="sm:w-64"
           value={filter.subject}
           onChange={(event) => setFilter({ subject: event.target.value })}
         />
@@ -142,12 +140,12 @@ export function AuditView() {
             </option>
           ))}
         </Select>
-        <div className="flex flex-wrap gap-2">
+        <div className="col-span-2 flex flex-wrap gap-2">
           <TimeField label="From (UTC)" value={filter.from} onChange={(from) => setFilter({ from })} />
           <TimeField label="Before (UTC)" value={filter.to} onChange={(to) => setFilter({ to })} />
         </div>
         {isFiltered && (
-          <Button look="quiet" onClick={() => setFilter(null)}>
+          <Button look="quiet" className="col-span-2" onClick={() => setFilter(null)}>
             <X size={14} aria-hidden /> Clear filters
           </Button>
         )}

@@ -106,10 +106,15 @@ export function BitmapMatrix({ matrix, selected, disk, onSelect, past }: Props) 
       >
         <div
           role="presentation"
-          className="relative"
+          className="relative min-w-full"
           style={{ width: NAME_PX + across.getTotalSize(), height: HEAD_PX + down.getTotalSize() }}
         >
-          <div role="row" aria-rowindex={1} className="sticky top-0 z-20 bg-surface" style={{ height: HEAD_PX }}>
+          <div
+            role="row"
+            aria-rowindex={1}
+            className="sticky top-0 z-20 border-b border-line bg-surface"
+            style={{ height: HEAD_PX }}
+          >
             <span
               role="columnheader"
               aria-colindex={1}

@@ -1,4 +1,5 @@
 import { CircleQuestionMark, GitCommitVertical } from "lucide-react";
+import { plural } from "#client/format.ts";
 import type { Overlay } from "#client/url-state.ts";
 import { EmptyPanel } from "#components/patterns/state-panel.tsx";
 import type { Chain } from "#contract/engine.ts";
@@ -14,11 +15,21 @@ export function ChainEmpty({ chain, overlay }: { chain: Chain; overlay: Overlay 
       </EmptyPanel>
     );
   }
-  const where = { both: "Neither the record nor libvirt has", record: "The record has", host: "libvirt has" }[overlay];
+  const [recorded, listed] = [chain.record.checkpoints.length, chain.host.checkpoints?.length ?? 0];
+  const other = overlay === "record" ? listed : overlay === "host" ? recorded : 0;
+  if (other > 0) {
+    const [none, some] =
+      overlay === "record" ? ["Nothing is recorded", "libvirt lists"] : ["libvirt lists none", "The record has"];
+    return (
+      <EmptyPanel icon={<GitCommitVertical {...ICON} />} title={none}>
+        {some} {plural(other, "checkpoint")} of this VM. “Both” above shows the two together.
+      </EmptyPanel>
+    );
+  }
   return (
     <EmptyPanel icon={<GitCommitVertical {...ICON} />} title="No checkpoint yet">
-      {where} {overlay === "both" ? "a" : "no"} checkpoint of this VM. The first full backup makes one, and the next
-      backup can then be incremental.
+      Neither the record nor libvirt has a checkpoint of this VM. The first full backup makes one, and the next backup
+      can then be incremental.
     </EmptyPanel>
   );
 }

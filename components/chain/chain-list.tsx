@@ -15,7 +15,7 @@ const ROW_PX = 36;
 const HEAD_PX = 32;
 const COLUMNS = ["Checkpoint", "Created", "Record and host", "Disks", "Backup", "Findings"] as const;
 const GRID =
-  "grid grid-cols-[auto_minmax(0,1fr)_4.5rem_2rem] md:grid-cols-[auto_minmax(8rem,1.2fr)_6rem_7rem_minmax(4rem,0.8fr)_6rem_minmax(10rem,1.6fr)] items-center gap-x-2 md:gap-x-3";
+  "grid grid-cols-[auto_minmax(0,1fr)_4.5rem_2rem] md:grid-cols-[auto_minmax(8rem,1.2fr)_6rem_7rem_minmax(4rem,0.8fr)_6rem_minmax(10rem,1.6fr)] lg:grid-cols-[auto_minmax(15.5rem,1.4fr)_6rem_7rem_minmax(3rem,0.8fr)_6rem_minmax(6rem,1.2fr)] items-center gap-x-2 md:gap-x-3";
 
 type Props = {
   nodes: GraphNode[];
@@ -126,9 +126,9 @@ export function ChainList({ nodes, selected, onSelect, backups, past }: Props) {
                     laneCount={lanes.laneCount}
                   />
                 </span>
-                <span role="gridcell" className="truncate font-mono text-xs">
-                  {node.id}
-                  {node.newest && <span className="ml-1.5 font-sans text-ink-3">newest</span>}
+                <span role="gridcell" className="flex min-w-0 gap-1.5 text-xs">
+                  <span className="truncate font-mono">{node.id}</span>
+                  {node.newest && <span className="text-ink-3 max-lg:sr-only">newest</span>}
                 </span>
                 <span role="gridcell" className="truncate text-ink-2">
                   <Moment at={node.createdAt} />

@@ -76,7 +76,7 @@ export function VmHeader(props: Props) {
         </div>
       </div>
       <div className="flex flex-wrap items-center gap-x-4 gap-y-1.5">
-        <div className="flex flex-wrap gap-x-2 gap-y-1.5">
+        <div className="flex flex-wrap gap-x-3.5 gap-y-1.5">
           <Axis name="Agreement">
             <AxisBadge
               pill
@@ -113,6 +113,11 @@ export function VmHeader(props: Props) {
           {plural(chain.record.checkpoints.length, "checkpoint")} recorded,{" "}
           {chain.host.checkpoints ? `${chain.host.checkpoints.length} on the host` : "on the host: cannot tell"}
         </span>
+        {chain.findings.length > 0 && (
+          <a href="#findings-title" className="inline-flex min-h-6 items-center underline underline-offset-2 xl:hidden">
+            {plural(chain.findings.length, "finding")}
+          </a>
+        )}
       </div>
     </div>
   );
@@ -120,8 +125,11 @@ export function VmHeader(props: Props) {
 
 function Axis({ name, children }: { name: string; children: ReactNode }) {
   return (
-    <span className="inline-flex max-w-full">
-      <span className="sr-only">{name}: </span>
+    <span className="inline-flex max-w-full items-center gap-1.5">
+      <span className="text-xs text-ink-3">
+        {name}
+        <span className="sr-only">: </span>
+      </span>
       {children}
     </span>
   );

@@ -129,7 +129,7 @@ function ExtentsResult({ extents }: { extents: Extents }) {
       </div>
       <details className="mt-4">
         <summary className="min-h-6 cursor-pointer font-medium">
-          As a table ({formatCount(shown.length)} ranges)
+          As a table ({plural(shown.length, "dirty range")})
         </summary>
         <div
           tabIndex={0}

@@ -14,12 +14,13 @@ const extents: Extents = {
   bucketBytes: 100,
   buckets: [
     { offset: 0, lengthBytes: 100, dirtyBytes: 100, extents: 1 },
+    { offset: 100, lengthBytes: 100, dirtyBytes: 0, extents: 0 },
     { offset: 500, lengthBytes: 100, dirtyBytes: 50, extents: 1 },
   ],
 };
 
 describe("the strip of dirty extents", () => {
-  test("a bar stands where its bucket is and is as high as its dirty share", () => {
+  test("a bar stands where its bucket is and is as high as its dirty share; what is clean has none", () => {
     expect(barsOf(extents, wholeDisk(extents), 200)).toEqual([
       { x: 0, width: 20, share: 1 },
       { x: 100, width: 20, share: 0.5 },

@@ -6,9 +6,11 @@ export type Bar = { x: number; width: number; share: number };
 
 export const wholeDisk = (extents: Extents): Span => ({ from: 0, to: extents.virtualSize });
 
-/** Buckets that touch a span. */
+/** Dirty buckets that touch a span; a clean one is neither drawn nor listed. */
 export function bucketsIn(extents: Extents, span: Span): Extents["buckets"] {
-  return extents.buckets.filter((bucket) => bucket.offset < span.to && bucket.offset + bucket.lengthBytes > span.from);
+  return extents.buckets.filter(
+    (bucket) => bucket.dirtyBytes > 0 && bucket.offset < span.to && bucket.offset + bucket.lengthBytes > span.from,
+  );
 }
 
 /** Buckets as bars of a drawing `width` wide: their place, and which share of each is dirty (0 to 1). */

@@ -15,11 +15,12 @@ type Props = {
   finding: ChainFinding;
   onLocate: (() => void) | null;
   onCopy: () => void;
+  imageOf: (disk: string) => string | null;
   planning: Planning;
 };
 
 /** What each witness says, how it likely came, what it costs, what would put it right. Loaded with the first look. */
-export function FindingBody({ finding, onLocate, onCopy, planning }: Props) {
+export function FindingBody({ finding, onLocate, onCopy, imageOf, planning }: Props) {
   return (
     <>
       <p className="flex flex-wrap items-center gap-x-2 text-xs text-ink-3">
@@ -49,12 +50,14 @@ export function FindingBody({ finding, onLocate, onCopy, planning }: Props) {
           <h4 className="mb-1 text-xs font-medium text-ink-3">What would put it right</h4>
           <ul className="space-y-1.5">
             {finding.remedies.map((remedy) => (
-              <RemedyRow key={remedy} remedy={remedy} finding={finding} planning={planning} />
+              <RemedyRow key={remedy} remedy={remedy} finding={finding} imageOf={imageOf} planning={planning} />
             ))}
           </ul>
-          <p className="mt-1.5 text-xs text-ink-3">
-            {planning.noPlan ?? "Each shows a plan first; nothing happens before it is applied."}
-          </p>
+          {finding.remedies.some((remedy) => planRequestOf(remedy, finding)) && (
+            <p className="mt-1.5 text-xs text-ink-3">
+              {planning.noPlan ?? "Each shows a plan first; nothing happens before it is applied."}
+            </p>
+          )}
         </div>
       )}
       <div className="flex flex-wrap gap-2">
@@ -71,9 +74,25 @@ export function FindingBody({ finding, onLocate, onCopy, planning }: Props) {
   );
 }
 
-function RemedyRow(props: { remedy: Remedy; finding: ChainFinding; planning: Planning }) {
+function RemedyRow(props: {
+  remedy: Remedy;
+  finding: ChainFinding;
+  imageOf: (disk: string) => string | null;
+  planning: Planning;
+}) {
   const { remedy, finding, planning } = props;
   const request = planRequestOf(remedy, finding);
+  if (remedy === "explain") {
+    const image = finding.subject.disk === null ? null : props.imageOf(finding.subject.disk);
+    return (
+      <li>
+        On the host, while the VM is stopped:{" "}
+        <code className="mt-1 block rounded-md border border-line bg-surface px-2.5 py-1.5 font-mono text-xs wrap-anywhere select-all">
+          qemu-img check {image === null ? "<image>" : `'${image.replaceAll("'", "'\\''")}'`}
+        </code>
+      </li>
+    );
+  }
   const refusal = request && planning.refusalOf(request);
   return (
     <li className="flex flex-wrap items-center gap-x-2 gap-y-1">

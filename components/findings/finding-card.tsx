@@ -20,6 +20,8 @@ type FindingProps = {
   onToggle: () => void;
   onLocate: (() => void) | null;
   onCopy: () => void;
+  /** Path of a disk's image on the host, where it is known. */
+  imageOf: (disk: string) => string | null;
   planning: Planning;
 };
 
@@ -57,7 +59,7 @@ export function FindingCard(props: FindingProps) {
         </button>
       </h3>
       {isOpen && (
-        <div id={body} className="space-y-3 px-4 pb-4">
+        <div id={body} className="space-y-3 px-4 pt-1.5 pb-4">
           <FindingBody {...props} />
         </div>
       )}

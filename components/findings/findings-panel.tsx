@@ -1,7 +1,7 @@
 "use client";
 import { CircleCheck, CircleQuestionMark } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
-import { SEVERITIES } from "#chain/model.ts";
+import { type Remedy, SEVERITIES } from "#chain/model.ts";
 import { formatCount } from "#client/format.ts";
 import type { Planning } from "#client/use-make-plan.ts";
 import { Refusal } from "#components/patterns/refusal.tsx";
@@ -19,13 +19,17 @@ type Props = {
   onOpen: (finding: ChainFinding | null) => void;
   onLocate: (finding: ChainFinding) => void;
   onCopy: (finding: ChainFinding) => void;
+  imageOf: (disk: string) => string | null;
   planning: Planning;
   /** Set when nothing found does not mean that nothing is wrong. */
   cannotTell: string | null;
 };
 
-/** Every finding that offers it. */
-const HEAL_ALL: PlanRequestInput = { intent: "heal", params: { mode: "salvage" } };
+/** One plan for every finding that offers it, where more than one does. */
+const FOR_ALL: readonly { remedy: Remedy; label: string; request: PlanRequestInput }[] = [
+  { remedy: "redefine", label: "Redefine all…", request: { intent: "redefine", params: { mode: "salvage" } } },
+  { remedy: "heal", label: "Heal all…", request: { intent: "heal", params: { mode: "salvage" } } },
+];
 
 /** Worst first; within a severity what is not acknowledged comes first. */
 export function sortFindings(findings: readonly ChainFinding[]): ChainFinding[] {
@@ -36,7 +40,10 @@ export function sortFindings(findings: readonly ChainFinding[]): ChainFinding[] 
 /** `findings` in the order of `sortFindings`. */
 export function FindingsPanel(props: Props) {
   const { findings, open, cannotTell, planning } = props;
-  const canHealSeveral = findings.filter((finding) => finding.remedies.includes("heal")).length > 1;
+  const forAll = FOR_ALL.filter(
+    ({ remedy }) => findings.filter((finding) => finding.remedies.includes(remedy)).length > 1,
+  );
+  const refusal = forAll.map(({ request }) => planning.refusalOf(request)).find((error) => error !== null) ?? null;
   const [shown, setShown] = useState(AT_ONCE);
   const box = useRef<HTMLDivElement>(null);
   const openAt = findings.findIndex((finding) => finding.id === open);
@@ -51,20 +58,21 @@ export function FindingsPanel(props: Props) {
         <h2 id="findings-title" className="flex-1 font-semibold">
           Findings <span className="font-normal text-ink-3">{formatCount(findings.length)}</span>
         </h2>
-        {canHealSeveral && (
+        {forAll.map(({ remedy, label, request }) => (
           <Button
+            key={remedy}
             size="sm"
             unavailable={planning.noPlan}
-            data-hint="One plan for every finding that offers it"
-            onClick={() => planning.plan(HEAL_ALL)}
+            data-hint={planning.noPlan ?? "One plan for every finding that offers it"}
+            onClick={() => planning.plan(request)}
           >
-            {planning.isPlanning(HEAL_ALL) ? "Planning…" : "Heal all…"}
+            {planning.isPlanning(request) ? "Planning…" : label}
           </Button>
-        )}
+        ))}
       </div>
-      {planning.refusalOf(HEAL_ALL) !== null && (
+      {refusal !== null && (
         <div className="border-b border-line p-2">
-          <Refusal what="There is no plan" error={planning.refusalOf(HEAL_ALL)} />
+          <Refusal what="There is no plan" error={refusal} />
         </div>
       )}
       {findings.length === 0 && !cannotTell && (
@@ -88,6 +96,7 @@ export function FindingsPanel(props: Props) {
             onToggle={() => props.onOpen(finding.id === open ? null : finding)}
             onLocate={finding.subject.checkpointId || finding.subject.bitmap ? () => props.onLocate(finding) : null}
             onCopy={() => props.onCopy(finding)}
+            imageOf={props.imageOf}
             planning={props.planning}
           />
         ))}

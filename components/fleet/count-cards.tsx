@@ -43,7 +43,13 @@ const AXES = [
  * One group an axis; each value is a switch that filters the list. Pressing the active one takes the filter away.
  * Every width follows from the words: groups and cards that do not fit beside each other wrap, nothing is cut off.
  */
-export function CountCards(props: { state: FleetState; counts: Counts | null; onChange: (patch: Patch) => void }) {
+export function CountCards(props: {
+  state: FleetState;
+  counts: Counts | null;
+  /** They could not be read: "?" in place of each. */
+  isUnknown: boolean;
+  onChange: (patch: Patch) => void;
+}) {
   return (
     <div className="flex flex-wrap gap-2">
       {AXES.map((axis) => (
@@ -63,6 +69,7 @@ export function CountCards(props: { state: FleetState; counts: Counts | null; on
                 key={value.value}
                 value={value}
                 count={props.counts ? (props.counts[axis.key][value.value] ?? 0) : null}
+                isUnknown={props.isUnknown}
                 isOn={props.state[axis.key] === value.value}
                 onToggle={(isOn) => props.onChange({ [axis.key]: isOn ? value.value : null, cursor: null })}
               />
@@ -77,10 +84,12 @@ export function CountCards(props: { state: FleetState; counts: Counts | null; on
 function CountCard(props: {
   value: AxisValue;
   count: number | null;
+  isUnknown: boolean;
   isOn: boolean;
   onToggle: (isOn: boolean) => void;
 }) {
   const { word, tone, Shape } = describeAxis(props.value);
+  const isNone = props.count === 0;
   return (
     <button
       type="button"
@@ -90,18 +99,22 @@ function CountCard(props: {
       className={cx(
         "flex min-h-8 min-w-max flex-auto items-center gap-2 rounded-md border px-2 text-left transition-colors hover:bg-hover max-sm:basis-[calc(50%-0.125rem)] sm:flex-col sm:items-start sm:gap-0 sm:py-1.5",
         props.isOn ? "border-line-strong bg-hover" : "border-transparent",
+        // On a phone what is nowhere takes no line, unless it is the filter that makes it so.
+        isNone && !props.isOn && "max-sm:hidden",
       )}
     >
-      {props.count === null ? (
+      {props.count === null && props.isUnknown ? (
+        <span className="font-semibold text-ink-3 max-sm:min-w-6 sm:text-xl" title="It could not be read.">
+          ?
+        </span>
+      ) : props.count === null ? (
         <Skeleton className="my-1 h-5 w-8" />
       ) : (
-        <span
-          className={cx("font-semibold tracking-tight max-sm:min-w-6 sm:text-xl", props.count === 0 && "text-ink-3")}
-        >
+        <span className={cx("font-semibold tracking-tight max-sm:min-w-6 sm:text-xl", isNone && "text-ink-3")}>
           {formatCount(props.count)}
         </span>
       )}
-      <span className={cx("flex items-center gap-1 text-xs", props.count === 0 ? "text-ink-3" : TONE_TEXT[tone])}>
+      <span className={cx("flex items-center gap-1 text-xs", props.count ? TONE_TEXT[tone] : "text-ink-3")}>
         <Shape size={13} strokeWidth={2.25} aria-hidden className="shrink-0" />
         <span className="whitespace-nowrap">{word.label}</span>
       </span>

@@ -39,7 +39,7 @@ export function FleetEmpty(props: {
   if (hosts.length === 0) {
     return (
       <EmptyPanel icon={<ServerOff {...ICON} />} title="No host is configured" action={<HostsLink />}>
-        Start an agent on a libvirt host and add the host to the engine’s configuration.
+        Start an agent on a libvirt host, then pair it under Hosts.
       </EmptyPanel>
     );
   }

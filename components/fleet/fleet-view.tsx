@@ -60,7 +60,12 @@ export function FleetView() {
         <PageHead title="VMs" detail={total === null ? null : formatCount(total)} />
         <div className="mt-3 space-y-3">
           <HostTrouble hosts={hosts.data?.items ?? []} />
-          <CountCards state={state} counts={counts.data?.counts ?? null} onChange={setState} />
+          <CountCards
+            state={state}
+            counts={counts.data?.counts ?? null}
+            isUnknown={counts.isError}
+            onChange={setState}
+          />
           <FleetFilters state={state} hosts={hosts.data?.items ?? []} onChange={setState} />
           {state.cursor && (
             <Notice

@@ -12,7 +12,7 @@ import type { VmRow } from "#contract/engine.ts";
 
 /** Columns of a wide list; below that width a row becomes a small card. */
 export const ROW_GRID =
-  "flex flex-wrap items-center gap-x-3 gap-y-1.5 py-2.5 xl:grid xl:grid-cols-[1.75rem_minmax(8rem,1.3fr)_minmax(5rem,0.8fr)_5rem_6.5rem_7rem_9.5rem_minmax(10rem,2.4fr)_3rem_2.75rem_minmax(6.5rem,0.9fr)] xl:gap-y-0 xl:py-0";
+  "flex flex-wrap items-center gap-x-3 gap-y-1.5 py-2.5 xl:grid xl:grid-cols-[1.75rem_minmax(8rem,1.3fr)_minmax(5rem,0.8fr)_5rem_6.75rem_8.25rem_9.5rem_minmax(10rem,2.4fr)_3rem_2.75rem_minmax(6.5rem,0.9fr)] xl:gap-y-0 xl:py-0";
 const CHIPS = 2;
 
 const LAST_BACKUP = { full: "Full", incremental: "Incremental", mixed: "Mixed" } as const;
@@ -65,13 +65,13 @@ export const VmRowView = memo(function VmRowView(props: {
       <div role="cell" className={cx("text-ink-2", past && "hatched rounded-sm px-1")}>
         {POWER_LABELS[row.power].label}
       </div>
-      <div role="cell" className="flex min-w-0 items-center">
+      <div role="cell" className="flex items-center xl:min-w-0">
         <AxisBadge
           axis={{ axis: "agreement", value: past ? row.lastKnown.agreement : row.axes.agreement }}
           past={past}
         />
       </div>
-      <div role="cell" className="flex min-w-0 items-center">
+      <div role="cell" className="flex items-center xl:min-w-0">
         <AxisBadge
           axis={{ axis: "nextBackup", value: past ? row.lastKnown.nextBackup : row.axes.nextBackup }}
           past={past}
@@ -83,9 +83,12 @@ export const VmRowView = memo(function VmRowView(props: {
           {row.observedAt ? <Moment at={row.observedAt} /> : "never read"}
         </span>
       </div>
-      <div role="cell" className="flex min-w-0 flex-wrap items-center gap-1 xl:py-1.5">
+      <div
+        role="cell"
+        className="flex min-w-0 flex-wrap items-center gap-1 max-xl:order-last max-xl:basis-full max-xl:empty:hidden xl:py-1.5"
+      >
         {row.kinds.slice(0, CHIPS).map((kind) => (
-          <KindChip key={kind.kind} {...kind} />
+          <KindChip key={kind.kind} {...kind} past={past} />
         ))}
         {row.kinds.length > CHIPS && (
           <span

@@ -3,17 +3,19 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Plus, RefreshCw, ServerOff } from "lucide-react";
 import Link from "next/link";
 import { useState } from "react";
+import { type ActorRole, canObserveHost } from "#chain/can.ts";
 import { useApi } from "#client/api.ts";
 import { formatAge, formatCount, plural } from "#client/format.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { notify } from "#client/notify.ts";
 import { toProblemView } from "#client/problem.ts";
 import { engineQueries, hasAnswer } from "#client/queries.ts";
+import { whyNot } from "#client/situation.ts";
 import { HostError } from "#components/patterns/host-error.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { PageHead } from "#components/patterns/page-head.tsx";
 import { SimulatedBanner } from "#components/patterns/simulated-banner.tsx";
-import { EmptyPanel, ErrorPanel } from "#components/patterns/state-panel.tsx";
+import { EmptyPanel, ErrorPanel, OldNotice } from "#components/patterns/state-panel.tsx";
 import { Button, buttonLook } from "#components/ui/button.tsx";
 import { loadLater } from "#components/ui/load-later.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
@@ -39,7 +41,7 @@ export function HostsView() {
     if (event.type === "host") void queryClient.invalidateQueries({ queryKey: ["hosts"], predicate: hasAnswer });
   });
   const me = useQuery(queries.me());
-  const isAdmin = me.data?.role === "admin";
+  const role = me.data?.role ?? "viewer";
   const [isPairing, setPairing] = useState(false);
   const items = hosts.data?.items ?? [];
   return (
@@ -49,7 +51,7 @@ export function HostsView() {
         <PageHead title="Hosts" detail={hosts.data ? formatCount(hosts.data.total) : null}>
           <Button
             look="primary"
-            unavailable={isAdmin ? null : "Only an administrator pairs hosts."}
+            unavailable={role === "admin" ? null : "Only an administrator pairs hosts."}
             onClick={() => setPairing(true)}
           >
             <Plus size={15} aria-hidden /> Pair a host…
@@ -57,6 +59,7 @@ export function HostsView() {
         </PageHead>
         {isPairing && <PairDialog onClose={() => setPairing(false)} />}
         <div className="mt-3 space-y-3">
+          {hosts.isError && hosts.data && <OldNotice error={hosts.error} onRetry={hosts.refetch} />}
           {hosts.isPending ? (
             <div aria-busy="true">
               <span className="sr-only">Loading hosts</span>
@@ -70,7 +73,7 @@ export function HostsView() {
               points to.
             </EmptyPanel>
           ) : (
-            items.map((host) => <HostCard key={host.id} host={host} isAdmin={isAdmin} />)
+            items.map((host) => <HostCard key={host.id} host={host} role={role} />)
           )}
         </div>
       </div>
@@ -78,7 +81,7 @@ export function HostsView() {
   );
 }
 
-function HostCard({ host, isAdmin }: { host: Host; isAdmin: boolean }) {
+function HostCard({ host, role }: { host: Host; role: ActorRole }) {
   const api = useApi();
   const queryClient = useQueryClient();
   const observe = useMutation({
@@ -123,11 +126,16 @@ function HostCard({ host, isAdmin }: { host: Host; isAdmin: boolean }) {
           <Link href={`/vms?host=${host.id}`} className={buttonLook({ size: "sm" })}>
             {plural(host.vms, "VM")}
           </Link>
-          <Button size="sm" disabled={observe.isPending} onClick={() => observe.mutate()}>
+          <Button
+            size="sm"
+            unavailable={whyNot(canObserveHost({ role }))}
+            disabled={observe.isPending}
+            onClick={() => observe.mutate()}
+          >
             <RefreshCw size={14} aria-hidden className={observe.isPending ? "animate-turn" : undefined} />
             {observe.isPending ? "Reading…" : "Observe now"}
           </Button>
-          <HostActions host={host} isAdmin={isAdmin} />
+          <HostActions host={host} isAdmin={role === "admin"} />
         </div>
       </div>
       {host.error && (

@@ -1,19 +1,9 @@
 import Link from "next/link";
-import type { FindingKind } from "#chain/model.ts";
-import { findingTitle } from "#chain/words.ts";
 import { isOver } from "#client/job-states.ts";
 import { AxisBadge } from "#components/patterns/axis-badge.tsx";
+import { FindingIds } from "#components/patterns/finding-ids.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import type { JobView } from "#contract/engine.ts";
-
-/** A finding's id in words: `kind|checkpoint|disk|bitmap`, absent parts empty. */
-function titleOf(id: string): string {
-  const [kind = "", checkpointId, disk, bitmap] = id.split("|");
-  return findingTitle({
-    kind: kind as FindingKind,
-    subject: { checkpointId: checkpointId || null, disk: disk || null, bitmap: bitmap || null },
-  });
-}
 
 /** What was read from the host after the last step: what is gone as promised, what still stands, what is new. */
 export function JobProof({ job }: { job: JobView }) {
@@ -60,7 +50,6 @@ export function JobProof({ job }: { job: JobView }) {
   );
 }
 
-const SHOWN = 12;
 function Findings(props: { title: string; ids: string[]; none: string | null; isBad?: boolean }) {
   const { title, ids, none } = props;
   if (ids.length === 0) return none && <p className="text-ink-2">{none}</p>;
@@ -69,14 +58,7 @@ function Findings(props: { title: string; ids: string[]; none: string | null; is
       <h3 className={props.isBad ? "font-medium text-bad" : "font-medium text-ok"}>
         {title} <span className="font-normal text-ink-3">{ids.length}</span>
       </h3>
-      <ul className="space-y-0.5">
-        {ids.slice(0, SHOWN).map((id) => (
-          <li key={id} className="break-words">
-            {titleOf(id)}
-          </li>
-        ))}
-        {ids.length > SHOWN && <li className="text-ink-3">and {ids.length - SHOWN} more</li>}
-      </ul>
+      <FindingIds ids={ids} />
     </div>
   );
 }

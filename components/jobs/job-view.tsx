@@ -1,7 +1,6 @@
 "use client";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Unplug } from "lucide-react";
-import Link from "next/link";
 import { type ReactNode, useEffect, useRef } from "react";
 import { useAnnounce } from "#client/announce.tsx";
 import { useApi } from "#client/api.ts";
@@ -13,9 +12,10 @@ import { JOB_STATE_WORDS } from "#client/work-words.ts";
 import { Moment } from "#components/patterns/moment.tsx";
 import { ErrorPanel, Notice, OldNotice } from "#components/patterns/state-panel.tsx";
 import { Breadcrumb } from "#components/ui/breadcrumb.tsx";
-import { buttonLook } from "#components/ui/button.tsx";
+import { cx } from "#components/ui/cx.ts";
 import type { JobView as Job } from "#contract/engine.ts";
 import { JobDisks } from "./job-disks.tsx";
+import { JobFailure } from "./job-failure.tsx";
 import { JobHead } from "./job-head.tsx";
 import { JobProgress } from "./job-progress.tsx";
 import { JobProof } from "./job-proof.tsx";
@@ -67,7 +67,7 @@ function JobScreen({ job, old }: { job: Job; old: ReactNode }) {
         <JobHead job={job} title={title} />
       </div>
       {old}
-      {isLost && (
+      {isLost && !isOver(job.state) && (
         <Notice icon={<Unplug size={16} aria-hidden />}>
           <p className="font-medium">
             Lost contact{" "}
@@ -83,29 +83,11 @@ function JobScreen({ job, old }: { job: Job; old: ReactNode }) {
           </p>
         </Notice>
       )}
-      {job.error && (
-        <section
-          role="alert"
-          className="rounded-lg border border-line bg-bad-bg px-4 py-3 data-[quiet=true]:bg-surface"
-          data-quiet={job.state !== "failed"}
-        >
-          <p className="font-medium">
-            {job.state === "failed" ? "It failed" : "It did not get all the way"}
-            {job.stepsTotal > 0 && ` after ${job.stepsDone} of ${job.stepsTotal} steps`}.
-          </p>
-          <p>{job.error}</p>
-          <p className="mt-1 text-ink-2">
-            What was done stays. The VM’s page shows how it stands now, with the remedies for what is left.
-          </p>
-          <Link href={`/vms/${job.vmId}`} className={buttonLook({ size: "sm" }).concat(" mt-2")}>
-            See the VM
-          </Link>
-        </section>
-      )}
-      {!isOver(job.state) && <JobProgress job={job} isLost={isLost} />}
+      {isOver(job.state) && job.state !== "succeeded" && <JobFailure job={job} />}
+      {(!isOver(job.state) || job.state === "lost") && <JobProgress job={job} isLost={isLost} />}
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
         <JobSteps job={job} isLost={isLost} />
-        <div className="min-w-0 space-y-4">
+        <div className={cx("min-w-0 space-y-4", isOver(job.state) && "max-lg:order-first")}>
           <JobProof job={job} />
           <JobDisks job={job} />
         </div>

@@ -3,7 +3,7 @@ import type { InfiniteData, UseInfiniteQueryResult } from "@tanstack/react-query
 import type { ReactNode } from "react";
 import { Button } from "#components/ui/button.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
-import { ErrorPanel } from "./state-panel.tsx";
+import { ErrorPanel, OldNotice } from "./state-panel.tsx";
 
 export type Column<T> = { title: string; cell: (item: T) => ReactNode };
 type Page<T> = { items: T[]; nextCursor: string | null; total: number };
@@ -33,6 +33,11 @@ export function ListRows<T>(props: {
   if (items.length === 0) return props.empty;
   return (
     <>
+      {query.isError && (
+        <div className="mt-3">
+          <OldNotice error={query.error} onRetry={query.refetch} />
+        </div>
+      )}
       <div className="mt-3 overflow-x-auto rounded-lg border border-line">
         <table aria-label={label} className="w-full border-collapse text-left">
           <thead className="bg-surface text-xs text-ink-3 max-md:sr-only">

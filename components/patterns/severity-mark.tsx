@@ -31,12 +31,16 @@ export function SeverityMark({ severity, bare = false }: { severity: Severity; b
   );
 }
 
-/** A finding kind as a chip: the API's own word, its severity as a shape, how often. */
-export function KindChip({ kind, severity, count }: { kind: FindingKind; severity: Severity; count: number }) {
+/** A finding kind as a chip: the API's own word, its severity as a shape, how often. `past`: as it was last known. */
+export function KindChip(props: { kind: FindingKind; severity: Severity; count: number; past?: boolean }) {
+  const { kind, severity, count, past = false } = props;
   return (
     <span
-      title={KIND_TITLES[kind]}
-      className="inline-flex h-6 min-w-0 items-center gap-1 rounded-sm border border-line bg-surface px-1.5 font-mono text-xs whitespace-nowrap text-ink-2"
+      title={past ? `Last known: ${KIND_TITLES[kind]}` : KIND_TITLES[kind]}
+      className={cx(
+        "inline-flex h-6 min-w-0 items-center gap-1 rounded-sm border border-line bg-surface px-1.5 font-mono text-xs whitespace-nowrap text-ink-2",
+        past && "hatched",
+      )}
     >
       <SeverityMark severity={severity} bare />
       <span className="truncate">{kind}</span>

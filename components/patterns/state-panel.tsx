@@ -87,7 +87,7 @@ export function Notice({ icon, children, action }: { icon: ReactNode; children: 
     <div className="relative flex flex-wrap items-center gap-x-3 gap-y-1 overflow-hidden rounded-md border border-line bg-surface py-2 pr-3 pl-6">
       <span aria-hidden className="hatched absolute inset-y-0 left-0 w-3 border-r border-line" />
       <span className="shrink-0 text-ink-2">{icon}</span>
-      <div className="min-w-0 flex-1 basis-48 text-ink">{children}</div>
+      <div className="min-w-0 flex-1 basis-64 text-ink sm:basis-48">{children}</div>
       {action}
     </div>
   );

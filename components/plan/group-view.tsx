@@ -1,17 +1,21 @@
 "use client";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { ClockAlert } from "lucide-react";
-import { useEffect, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { useApi } from "#client/api.ts";
 import { plural } from "#client/format.ts";
 import { INTENT_WORDS } from "#client/intents.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { useNow } from "#client/now.ts";
 import { engineQueries, hasAnswer } from "#client/queries.ts";
+import { useMakePlanGroup } from "#client/use-make-plan.ts";
 import { Moment } from "#components/patterns/moment.tsx";
-import { ErrorPanel, Notice } from "#components/patterns/state-panel.tsx";
+import { Refusal } from "#components/patterns/refusal.tsx";
+import { ErrorPanel, Notice, OldNotice } from "#components/patterns/state-panel.tsx";
 import { Breadcrumb } from "#components/ui/breadcrumb.tsx";
+import { Button } from "#components/ui/button.tsx";
 import type { PlanGroup } from "#contract/engine.ts";
+import type { PlanRequestInput } from "#contract/engine-plans.ts";
 import { GroupConfirm } from "./group-confirm.tsx";
 import { GroupPart } from "./group-part.tsx";
 import { PlanSkeleton } from "./plan-skeleton.tsx";
@@ -27,14 +31,16 @@ export function GroupView({ groupId }: { groupId: string }) {
       </div>
     );
   }
-  return <GroupScreen group={group.data} />;
+  const old = group.isError && <OldNotice error={group.error} onRetry={group.refetch} />;
+  return <GroupScreen group={group.data} old={old} />;
 }
 
-function GroupScreen({ group }: { group: PlanGroup }) {
+function GroupScreen({ group, old }: { group: PlanGroup; old: ReactNode }) {
   const api = useApi();
   const queries = engineQueries(api);
   const queryClient = useQueryClient();
   const now = useNow();
+  const again = useMakePlanGroup();
   const [ticked, setTicked] = useState<ReadonlySet<string>>(new Set());
   const [idempotencyKey] = useState(() => crypto.randomUUID());
   const jobs = useQuery({ ...queries.groupJobs(group.id), enabled: group.parts.some((part) => part.plan?.jobId) });
@@ -68,6 +74,7 @@ function GroupScreen({ group }: { group: PlanGroup }) {
   const started = group.parts.filter((part) => part.plan?.jobId);
   const refused = group.parts.filter((part) => part.plan === null);
   const hasExpired = runnable.length > 0 && now !== null && now >= Date.parse(group.expiresAt);
+  const asked = askedAgain(group);
   const title = `${INTENT_WORDS[group.intent].label} ${plural(group.parts.length, "VM")}`;
   useEffect(() => {
     document.title = `${title} · Plan · Driftline`;
@@ -99,14 +106,25 @@ function GroupScreen({ group }: { group: PlanGroup }) {
           . Each VM runs on its own: one that fails does not stop the others.
         </p>
       </div>
+      {old}
       {hasExpired && (
-        <Notice icon={<ClockAlert size={16} aria-hidden />}>
+        <Notice
+          icon={<ClockAlert size={16} aria-hidden />}
+          action={
+            asked && (
+              <Button look="primary" size="sm" disabled={again.isPending} onClick={() => again.mutate(asked)}>
+                {again.isPending ? "Planning…" : "Plan again"}
+              </Button>
+            )
+          }
+        >
           <p className="font-medium">This plan has expired.</p>
           <p className="text-ink-2">
-            Nothing more of it can be applied. Select the VMs again to see what would happen now.
+            Nothing more of it can be applied. Plan again to see what would happen to the others now.
           </p>
         </Notice>
       )}
+      {again.isError && <Refusal what="It could not be planned again" error={again.error} />}
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
         {runnable.length > 0 && !hasExpired && (
           <div className="lg:sticky lg:top-16 lg:col-start-2 lg:row-start-1">
@@ -140,4 +158,12 @@ function GroupScreen({ group }: { group: PlanGroup }) {
       </div>
     </div>
   );
+}
+
+/** The same of the VMs whose part has not been applied; null where no part says what was asked. */
+function askedAgain({ parts }: PlanGroup): { vmIds: string[]; request: PlanRequestInput } | null {
+  const plan = parts.find((part) => part.plan)?.plan;
+  const vmIds = parts.filter((part) => !part.plan?.jobId).map(({ vmId }) => vmId);
+  if (!plan || vmIds.length === 0) return null;
+  return { vmIds, request: { intent: plan.intent, params: plan.params } as PlanRequestInput };
 }

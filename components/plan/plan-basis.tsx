@@ -15,15 +15,15 @@ export function PlanBasis({ plan }: { plan: PlanView }) {
           <Moment at={basis.observedAt} />
         </Fact>
         <Fact name="Host">
-          <Link href={`/vms?host=${basis.hostId}`} className="underline underline-offset-2">
+          <Link href={`/vms?host=${basis.hostId}`} className="inline-block underline underline-offset-2">
             {basis.hostName}
           </Link>
         </Fact>
         <Fact name="Record">revision {basis.recordRevision}</Fact>
-        <Fact name="Run">
+        <Fact name="VM’s run">
           <span className="font-mono text-xs break-all">{basis.runtimeId ?? "not running"}</span>
         </Fact>
-        <Fact name="Digest">
+        <Fact name="Read’s digest">
           <span className="font-mono text-xs break-all">{basis.observationDigest.slice(0, 16)}</span>
         </Fact>
       </dl>

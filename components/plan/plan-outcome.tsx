@@ -1,8 +1,7 @@
-import type { DiskVerdict } from "#chain/model.ts";
-import { verdictReasonWords } from "#chain/words.ts";
-import { formatBytes } from "#client/format.ts";
-import { VerdictMark } from "#components/patterns/verdict-mark.tsx";
+import { plural } from "#client/format.ts";
+import { FindingIds } from "#components/patterns/finding-ids.tsx";
 import type { PlanView } from "#contract/engine.ts";
+import { PlanCosts } from "./plan-costs.tsx";
 import { PlanCounts } from "./plan-counts.tsx";
 
 /** What would be so afterwards: in words, as counts, and what the next backup of each disk costs now and then. */
@@ -20,70 +19,18 @@ export function PlanOutcome({ plan }: { plan: PlanView }) {
           </li>
         ))}
       </ul>
+      {plan.promises.length > 0 && (
+        <div className="border-t border-line px-4 py-2.5">
+          <h3 className="mb-1 text-xs font-medium text-ink-3">
+            Gone afterwards: {plural(plan.promises.length, "finding")}
+          </h3>
+          <FindingIds ids={plan.promises} />
+        </div>
+      )}
       <div className="border-t border-line px-4 py-2.5">
         <PlanCounts counts={plan.counts} />
       </div>
-      {plan.costs.length > 0 && (
-        <table className="w-full border-t border-line text-left">
-          <caption className="sr-only">What the next backup of each disk costs, now and after the plan</caption>
-          <thead className="bg-surface text-xs text-ink-3 max-sm:sr-only">
-            <tr>
-              <th scope="col" className="h-8 px-4 font-medium">
-                Disk
-              </th>
-              <th scope="col" className="px-2 font-medium">
-                Next backup now
-              </th>
-              <th scope="col" className="px-4 font-medium">
-                After the plan
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {plan.costs.map(({ disk, now, after }) => (
-              <tr key={disk} className="border-t border-line align-top max-sm:block max-sm:px-2 max-sm:py-1.5">
-                <th
-                  scope="row"
-                  className="px-4 py-2 font-mono font-medium max-sm:block max-sm:px-2 max-sm:py-0.5 sm:w-20"
-                >
-                  {disk}
-                </th>
-                <td className="px-2 py-2 max-sm:block max-sm:py-0.5">
-                  <span className="inline-block w-9 text-xs text-ink-3 sm:hidden">now</span>
-                  <Verdict verdict={now} />
-                </td>
-                <td className="px-4 py-2 max-sm:block max-sm:px-2 max-sm:py-0.5">
-                  <span className="inline-block w-9 text-xs text-ink-3 sm:hidden">after</span>
-                  <Verdict verdict={after} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
+      {plan.costs.length > 0 && <PlanCosts plan={plan} />}
     </section>
-  );
-}
-
-function Verdict({ verdict }: { verdict: DiskVerdict }) {
-  return (
-    <>
-      <span className="inline-flex flex-wrap items-center gap-x-2 align-bottom">
-        <VerdictMark verdict={verdict.verdict} />
-        {verdict.estimatedBytes !== null && (
-          <span className="text-ink-2">about {formatBytes(verdict.estimatedBytes)}</span>
-        )}
-      </span>
-      {(verdict.from || verdict.reason) && (
-        <span className="block text-xs text-ink-2 max-sm:pl-9">
-          {verdict.from && (
-            <>
-              from <span className="font-mono break-all">{verdict.from}</span>{" "}
-            </>
-          )}
-          {verdict.reason && verdictReasonWords(verdict.reason)}
-        </span>
-      )}
-    </>
   );
 }

@@ -64,11 +64,11 @@ export function PlanStateNotice({ plan, state, isPlanning, onAgain }: Props) {
           <tbody>
             {plan.changes.map(({ what, was, is }) => (
               <tr key={what} className="align-top">
-                <th scope="row" className="py-0.5 pr-3 font-medium">
+                <th scope="row" className="py-0.5 pr-3 font-medium first-letter:uppercase">
                   {what}
                 </th>
-                <td className="py-0.5 pr-3 break-all text-ink-2">{was}</td>
-                <td className="py-0.5 break-all">{is}</td>
+                <td className="py-0.5 pr-3 wrap-anywhere text-ink-2">{was}</td>
+                <td className="py-0.5 wrap-anywhere">{is}</td>
               </tr>
             ))}
           </tbody>

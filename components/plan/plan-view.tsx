@@ -1,6 +1,6 @@
 "use client";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { type ReactNode, useEffect } from "react";
 import { useApi } from "#client/api.ts";
 import { useCommands } from "#client/commands.tsx";
 import { useCopy } from "#client/copy.ts";
@@ -10,7 +10,7 @@ import { useNow } from "#client/now.ts";
 import { engineQueries, hasAnswer } from "#client/queries.ts";
 import { useMakePlan } from "#client/use-make-plan.ts";
 import { Refusal } from "#components/patterns/refusal.tsx";
-import { ErrorPanel } from "#components/patterns/state-panel.tsx";
+import { ErrorPanel, OldNotice } from "#components/patterns/state-panel.tsx";
 import { StepRows } from "#components/patterns/step-rows.tsx";
 import { Breadcrumb } from "#components/ui/breadcrumb.tsx";
 import type { PlanView as Plan } from "#contract/engine.ts";
@@ -42,10 +42,16 @@ export function PlanView({ planId }: { planId: string }) {
       </div>
     );
   }
-  return <PlanScreen plan={plan.data} onStale={() => void plan.refetch()} />;
+  return (
+    <PlanScreen
+      plan={plan.data}
+      old={plan.isError && <OldNotice error={plan.error} onRetry={plan.refetch} />}
+      onStale={() => void plan.refetch()}
+    />
+  );
 }
 
-function PlanScreen({ plan, onStale }: { plan: Plan; onStale: () => void }) {
+function PlanScreen({ plan, old, onStale }: { plan: Plan; old: ReactNode; onStale: () => void }) {
   const now = useNow();
   const copy = useCopy();
   const again = useMakePlan(plan.vmId);
@@ -80,6 +86,7 @@ function PlanScreen({ plan, onStale }: { plan: Plan; onStale: () => void }) {
         />
         <PlanHead plan={plan} state={state} title={title} />
       </div>
+      {old}
       <PlanStateNotice plan={plan} state={state} isPlanning={again.isPending} onAgain={planAgain} />
       {again.isError && <Refusal what="It could not be planned again" error={again.error} />}
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
@@ -102,11 +109,13 @@ function PlanScreen({ plan, onStale }: { plan: Plan; onStale: () => void }) {
             label="Steps"
             steps={plan.steps.map((step) => ({
               ...step,
-              mark: step.reversible ? null : (
-                <span className="text-warn" title="What this step removes cannot be made again.">
-                  cannot be undone
-                </span>
-              ),
+              // A plan that loses nothing has nothing to take back.
+              mark:
+                step.reversible || plan.tier < 2 ? null : (
+                  <span className="text-warn" title="What this step removes cannot be made again.">
+                    cannot be undone
+                  </span>
+                ),
             }))}
           />
         </details>

@@ -72,7 +72,15 @@ export function KeysView() {
     },
     {
       title: "Last use",
-      cell: (key) => (key.lastUsedAt ? <Moment at={key.lastUsedAt} /> : <span className="text-ink-3">never</span>),
+      cell: (key) =>
+        key.lastUsedAt ? (
+          <>
+            <span className="text-ink-3 md:hidden">last used </span>
+            <Moment at={key.lastUsedAt} />
+          </>
+        ) : (
+          <span className="text-ink-3">never used</span>
+        ),
     },
     {
       title: "Revoke",

@@ -5,10 +5,12 @@ import { useApi } from "#client/api.ts";
 import { notify } from "#client/notify.ts";
 import { toProblemView } from "#client/problem.ts";
 import { engineQueries } from "#client/queries.ts";
+import { Refusal } from "#components/patterns/refusal.tsx";
 import { SessionList } from "#components/patterns/session-list.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { Dialog } from "#components/ui/dialog.tsx";
 import { Select } from "#components/ui/field.tsx";
+import { Skeleton } from "#components/ui/skeleton.tsx";
 import type { OneTimeLink, Role, UserView } from "#contract/engine.ts";
 import { ROLE_WORDS, RoleOptions } from "./roles.tsx";
 
@@ -65,6 +67,8 @@ export function UserDialog({ user, onClose, onLink }: Props) {
               End all
             </Button>
           </div>
+          {sessions.isPending && <Skeleton className="h-14 w-full" />}
+          {sessions.isError && <Refusal what="Sessions cannot be shown" error={sessions.error} />}
           {sessions.data && (
             <SessionList
               sessions={sessions.data.items}

@@ -1,14 +1,17 @@
 "use client";
 import { Search } from "lucide-react";
-import dynamic from "next/dynamic";
 import { useRouter } from "next/navigation";
 import { useEffect, useState } from "react";
 import { type Command, useCommandRegistry, useCommands } from "#client/commands.tsx";
 import { setTheme, THEMES } from "#client/theme.ts";
 import { Button } from "#components/ui/button.tsx";
 import { Kbd } from "#components/ui/kbd.tsx";
+import { loadLater } from "#components/ui/load-later.tsx";
 
-const PaletteDialog = dynamic(() => import("./palette-dialog.tsx"), { ssr: false });
+const PaletteDialog = loadLater(
+  () => import("./palette-dialog.tsx").then((m) => m.PaletteDialog),
+  () => null,
+);
 
 /** The palette's button and its key. The list itself is loaded when it is first opened. */
 export function CommandPalette(props: { screens: readonly { href: string; title: string }[]; onHelp: () => void }) {

@@ -1,21 +1,28 @@
 "use client";
-import dynamic from "next/dynamic";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { useEffect, useState } from "react";
 import { onFirstNote } from "#client/notify.ts";
 import { cx } from "#components/ui/cx.ts";
 import { HintLayer } from "#components/ui/hint-layer.tsx";
+import { loadLater } from "#components/ui/load-later.tsx";
 import { CommandPalette } from "./command-palette.tsx";
 import { LiveStatus } from "./live-status.tsx";
 import { MenuButton } from "./menu-button.tsx";
 import type { Me } from "./user-menu.tsx";
 
 // Loaded with their first use: none of it is needed to read a screen.
-const HelpDialog = dynamic(() => import("./help-dialog.tsx"), { ssr: false });
-const ThemeMenu = dynamic(() => import("./theme-menu.tsx"), { ssr: false, loading: () => <MenuButton kind="theme" /> });
-const UserMenu = dynamic(() => import("./user-menu.tsx"), { ssr: false, loading: () => <MenuButton kind="account" /> });
-const Notes = dynamic(() => import("./notes.tsx"), { ssr: false });
+const nothing = () => null;
+const HelpDialog = loadLater(() => import("./help-dialog.tsx").then((m) => m.HelpDialog), nothing);
+const ThemeMenu = loadLater(
+  () => import("./theme-menu.tsx").then((m) => m.ThemeMenu),
+  () => <MenuButton kind="theme" />,
+);
+const UserMenu = loadLater(
+  () => import("./user-menu.tsx").then((m) => m.UserMenu),
+  () => <MenuButton kind="account" />,
+);
+const Notes = loadLater(() => import("./notes.tsx").then((m) => m.Notes), nothing);
 
 const SCREENS = [
   { href: "/vms", title: "VMs" },

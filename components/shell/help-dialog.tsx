@@ -22,7 +22,7 @@ const WITHOUT_KEY =
   "Backups, plans, applying and cancelling have no single key. They are in the command palette and on the screen.";
 
 /** The keyboard, and the switch that turns single keys off. */
-export default function HelpDialog(props: { open: boolean; onOpenChange: (open: boolean) => void }) {
+export function HelpDialog(props: { open: boolean; onOpenChange: (open: boolean) => void }) {
   const [isOn, setOn] = useState(true);
   useEffect(() => setOn(areSingleKeysOn()), []);
   return (

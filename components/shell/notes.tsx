@@ -4,7 +4,7 @@ import { Toaster, toast } from "sonner";
 import { showNotes } from "#client/notify.ts";
 
 /** The notes in the corner. What they say is also said by the live region, so they are not announced twice. */
-export default function Notes() {
+export function Notes() {
   useEffect(
     () =>
       showNotes(({ text, detail, isError }) => {

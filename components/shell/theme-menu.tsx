@@ -11,7 +11,7 @@ const OPTIONS = [
   { value: "dark", label: "Dark", icon: <Moon size={14} aria-hidden /> },
 ] as const;
 
-export default function ThemeMenu() {
+export function ThemeMenu() {
   const [theme, setChosen] = useState(readTheme);
   return (
     <Menu trigger={<MenuButton kind="theme" />}>

@@ -10,7 +10,7 @@ import { MenuButton } from "./menu-button.tsx";
 
 export type Me = { name: string; role: Role };
 
-export default function UserMenu({ me, onHelp }: { me: Me | null; onHelp: () => void }) {
+export function UserMenu({ me, onHelp }: { me: Me | null; onHelp: () => void }) {
   const router = useRouter();
   const leave = async () => {
     startLeaving();

@@ -8,7 +8,10 @@ export function Breadcrumb({ parts }: { parts: readonly { href?: string; text: s
         <span key={text}>
           {index > 0 && <span aria-hidden> / </span>}
           {href ? (
-            <Link href={href} className="inline-flex min-h-6 items-center hover:text-ink hover:underline">
+            <Link
+              href={href}
+              className="inline-block max-w-[min(24rem,70vw)] truncate align-bottom leading-6 hover:text-ink hover:underline"
+            >
               {text}
             </Link>
           ) : (

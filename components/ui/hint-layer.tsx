@@ -7,8 +7,8 @@ const EDGE_PX = 8;
 type Shown = { text: string; left: number; top: number; above: boolean };
 
 /**
- * One hint for the whole page: whatever carries `data-hint` shows its text on hover and focus. It can be hovered itself,
- * and Escape puts it away. Never the only place of a fact: the text is also the element's name or description.
+ * One hint for the whole page: whatever carries `data-hint` shows its text on hover and focus, and what cannot act now
+ * also when it is pressed. It can be hovered itself, and Escape puts it away. Never the only place of a fact: the text is also the element's name or description.
  */
 export function HintLayer() {
   const [shown, setShown] = useState<Shown | null>(null);
@@ -46,10 +46,16 @@ export function HintLayer() {
       if (owner?.matches(":focus-visible")) show(owner);
       else hide();
     };
+    // A finger has no hover: pressing what cannot act now says why.
+    const onClick = (event: MouseEvent) => {
+      const owner = ownerOf(event.target);
+      if (owner?.ariaDisabled === "true") show(owner);
+    };
     const onKeyDown = (event: KeyboardEvent) => event.key === "Escape" && hide();
     document.addEventListener("pointerover", onOver);
     document.addEventListener("focusin", onFocus);
     document.addEventListener("pointerdown", hide);
+    document.addEventListener("click", onClick);
     document.addEventListener("keydown", onKeyDown);
     window.addEventListener("scroll", hide, true);
     return () => {
@@ -57,6 +63,7 @@ export function HintLayer() {
       document.removeEventListener("pointerover", onOver);
       document.removeEventListener("focusin", onFocus);
       document.removeEventListener("pointerdown", hide);
+      document.removeEventListener("click", onClick);
       document.removeEventListener("keydown", onKeyDown);
       window.removeEventListener("scroll", hide, true);
     };

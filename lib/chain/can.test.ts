@@ -96,6 +96,8 @@ describe("can", () => {
       expect(roles.filter((needed) => can.hasRole(role, needed))).toEqual(roles.slice(0, at + 1));
     }
     expect(codes(can.canManageHosts({ role: "operator" }))).toEqual(["role"]);
+    expect(codes(can.canObserveHost({ role: "viewer" }))).toEqual(["role"]);
+    expect(can.canObserveHost({ role: "support" })).toEqual({ ok: true });
     expect(can.canRegisterCheckpoint({ role: "operator" })).toEqual({ ok: true });
   });
 

@@ -57,6 +57,11 @@ export function canObserve(vm: VmSituation): Eligibility {
   return eligibility([...role(vm.role, "support"), ...reachable(vm)]);
 }
 
+/** Read every VM of a host now. A host that is silent is tried all the same: it may have come back. */
+export function canObserveHost(asked: Pick<VmSituation, "role">): Eligibility {
+  return eligibility(role(asked.role, "support"));
+}
+
 /** Validate the complete set now; reads the host and changes nothing. */
 export function canValidate(vm: VmSituation): Eligibility {
   return eligibility([...role(vm.role, "support"), ...reachable(vm), ...known(vm)]);

@@ -3,6 +3,5 @@ import type { JobRow } from "#contract/engine.ts";
 
 export const JOB_STATE_NAMES = ["queued", "running", "succeeded", "failed", "cancelled", "lost"] as const;
 
-/** Nothing more happens to such a job. */
-export const isOver = (state: JobRow["state"]): boolean =>
-  state === "succeeded" || state === "failed" || state === "cancelled";
+/** Nothing more happens to such a job. "lost" too: its host was silent for so long that it was given up. */
+export const isOver = (state: JobRow["state"]): boolean => state !== "queued" && state !== "running";

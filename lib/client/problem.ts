@@ -44,6 +44,9 @@ export async function readProblem(response: Response): Promise<ApiProblem> {
   });
 }
 
+/** Code of this page that was wanted later and did not come. */
+export const isChunkFailure = (error: unknown): boolean => error instanceof Error && error.name === "ChunkLoadError";
+
 /** Any thrown value as something to show; never loses the code of a known problem. */
 export function toProblemView(error: unknown): ProblemView {
   if (error instanceof ApiProblem) return error.view;
@@ -52,6 +55,18 @@ export function toProblemView(error: unknown): ProblemView {
       code: "network",
       title: "No answer from the server",
       detail: "The request did not get through. What is shown may be old.",
+      retryable: true,
+      traceId: null,
+      hostMessage: null,
+      errors: [],
+    };
+  }
+  // A chunk that could not be fetched: the bundler remembers that, so that only loading the page again helps.
+  if (isChunkFailure(error)) {
+    return {
+      code: "network",
+      title: "A part of the page did not arrive",
+      detail: "The network was away, or Driftline was updated while this page stood open. Loading it again brings it.",
       retryable: true,
       traceId: null,
       hostMessage: null,

@@ -3,25 +3,48 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useRouter } from "next/navigation";
 import { type ActorRole, hasRole } from "#chain/can.ts";
 import type { BackupMode } from "#chain/plan/model.ts";
+import type { PlanView } from "#contract/engine.ts";
 import type { PlanRequestInput } from "#contract/engine-plans.ts";
 import { useApi } from "./api.ts";
 import { notify } from "./notify.ts";
 import { toProblemView } from "./problem.ts";
 import { engineQueries } from "./queries.ts";
 
-/** Asks for a plan and goes to its page. Nothing happens to the VM. `variables` is what is being asked for. */
-export function useMakePlan(vmId: string) {
+/** Goes to a plan that was just made; says where there is none. */
+function useShowPlan() {
   const api = useApi();
   const router = useRouter();
   const queryClient = useQueryClient();
-  return useMutation({
-    mutationFn: (request: PlanRequestInput) => api.plans.create({ vmId, ...request }),
-    onSuccess: (plan) => {
+  return {
+    onSuccess: (plan: PlanView) => {
       queryClient.setQueryData(engineQueries(api).plan(plan.id).queryKey, plan);
       router.push(`/plans/${plan.id}`);
     },
     // Beside the button that asked, the screen says more; the palette has no such place.
-    onError: (error) => notify(`There is no plan: ${toProblemView(error).detail}`, { isError: true }),
+    onError: (error: unknown) => notify(`There is no plan: ${toProblemView(error).detail}`, { isError: true }),
+  };
+}
+
+/** Asks for a plan and goes to its page. Nothing happens to the VM. `variables` is what is being asked for. */
+export function useMakePlan(vmId: string) {
+  const api = useApi();
+  return useMutation({
+    mutationFn: (request: PlanRequestInput) => api.plans.create({ vmId, ...request }),
+    ...useShowPlan(),
+  });
+}
+
+/** Asks again what the plan of a job asked, as the VM stands now, and goes to the new plan. */
+export function usePlanAgain({ vmId, planId }: { vmId: string; planId: string | null }) {
+  const api = useApi();
+  const queryClient = useQueryClient();
+  return useMutation({
+    mutationFn: async () => {
+      if (planId === null) throw new Error("This job came from no plan.");
+      const { intent, params } = await queryClient.fetchQuery(engineQueries(api).plan(planId));
+      return api.plans.create({ vmId, ...({ intent, params } as PlanRequestInput) });
+    },
+    ...useShowPlan(),
   });
 }
 

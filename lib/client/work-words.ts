@@ -31,7 +31,7 @@ export function verbLabel({ verb, place }: { verb: string; place: StepPlace }): 
 
 export const TIER_WORDS: Readonly<Record<PlanTier, Word & { tone: Tone }>> = {
   0: { label: "Reads only", hint: "Nothing is changed.", tone: "mute" },
-  1: { label: "Can be rebuilt", hint: "Changes only what can be made again from the record.", tone: "info" },
+  1: { label: "Loses nothing", hint: "Changes only what can be made again.", tone: "info" },
   2: { label: "Loses increments", hint: "Something is gone for good afterwards.", tone: "warn" },
   3: { label: "Loses a chain", hint: "A whole chain, a last base, or many VMs at once.", tone: "bad" },
 };
@@ -39,7 +39,7 @@ export const tierWord = (tier: number) => TIER_WORDS[(tier in TIER_WORDS ? tier 
 
 export const PLAN_STATE_WORDS: Readonly<Record<PlanView["state"], Word & { tone: Tone }>> = {
   ready: { label: "Ready", hint: "It can be applied.", tone: "info" },
-  applied: { label: "Applied", hint: "It ran; a plan runs at most once.", tone: "ok" },
+  applied: { label: "Applied", hint: "Its job says what came of it; a plan runs at most once.", tone: "mute" },
   expired: { label: "Expired", hint: "It was not applied in time.", tone: "mute" },
   "out-of-date": { label: "Out of date", hint: "What it stands on has changed.", tone: "warn" },
 };

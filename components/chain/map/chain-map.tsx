@@ -137,7 +137,7 @@ export default function ChainMap({ nodes, cellsOf, backups, selected, onSelect, 
         tabIndex={selected === null ? 0 : -1}
         onClickCapture={onClick}
         onKeyDown={onKeyDown}
-        className="h-[max(24rem,calc(100dvh-17rem))] overflow-hidden rounded-lg border border-line bg-surface"
+        className="h-96 overflow-hidden xl:h-[max(24rem,calc(100dvh-17rem))] rounded-lg border border-line bg-surface"
       >
         <ReactFlow<FlowNode>
           nodes={flowNodes}

@@ -20,6 +20,11 @@ export type CheckpointData = {
   past: boolean;
 };
 const MOST_DISKS = 4;
+const RECORDED: Record<NonNullable<GraphNode["record"]>["state"], string> = {
+  active: "recorded",
+  creating: "being made",
+  deleting: "being deleted",
+};
 
 /** Left half: the record. Right half: the host. Only draws what it is given; fixed size. */
 export const CheckpointNode = memo(function CheckpointNode({ data }: { data: CheckpointData }) {
@@ -44,7 +49,9 @@ export const CheckpointNode = memo(function CheckpointNode({ data }: { data: Che
         )}
       >
         <span className="flex h-7 w-full shrink-0 items-center gap-1.5 px-2">
-          <span className="min-w-0 flex-1 truncate font-mono text-xs font-medium text-ink">{node.id}</span>
+          <span className="min-w-0 flex-1 truncate font-mono text-xs font-medium tracking-tight text-ink">
+            {node.id}
+          </span>
           {node.worst && <SeverityMark severity={node.worst} bare />}
           <span className="font-mono text-xs font-semibold">{past ? "?" : look.sign}</span>
         </span>
@@ -60,7 +67,7 @@ export const CheckpointNode = memo(function CheckpointNode({ data }: { data: Che
                 <span className="truncate">
                   {backup
                     ? `${backup.word}${backup.bytes === null ? "" : ` ${formatBytes(backup.bytes)}`}`
-                    : node.record.state}
+                    : RECORDED[node.record.state]}
                 </span>
                 <Moment at={node.createdAt} className="truncate text-ink-3" />
               </>

@@ -116,8 +116,12 @@ export function healed({ whole, partial, quarantined, leftovers }: Damage): stri
   }
   const kept = partial.filter(({ disk }) => !quarantined.includes(disk));
   if (kept.length > 0) {
-    const names = nameList(kept.map(({ checkpointId, disk }) => `${checkpointId} without ${disk}`));
-    lines.push(`Kept on the other disks: ${names}.`);
+    const [only] = kept;
+    lines.push(
+      only && kept.length === 1
+        ? `Checkpoint ${only.checkpointId} gives up ${only.disk} and stays on its other disks.`
+        : `Each of these checkpoints gives up a disk and stays on its others: ${nameList(kept.map(({ checkpointId, disk }) => `${checkpointId} on ${disk}`))}.`,
+    );
   }
   if (leftovers.checkpoints.length > 0) {
     lines.push(`A deletion that was begun earlier is finished: ${nameList(leftovers.checkpoints)}.`);
@@ -316,9 +320,16 @@ function verdictShort({ verdict, from, estimatedBytes, reason }: DiskVerdict): s
   if (verdict === "incremental") {
     return `incremental from ${from}${estimatedBytes === null ? "" : `, about ${formatBytes(estimatedBytes)}`}`;
   }
-  const why = reason === null ? "" : `, ${verdictReasonWords(reason).replace(/\.$/, "").toLowerCase()}`;
+  const why = reason === null ? "" : `, ${inSentence(verdictReasonWords(reason))}`;
   return `${verdict === "unknown" ? "cannot tell" : verdict}${why}`;
 }
+
+/** Whole sentences as a part of another one; names such as QEMU stay as they are. */
+const inSentence = (text: string): string =>
+  text
+    .replace(/\.$/, "")
+    .replaceAll(". ", "; ")
+    .replaceAll(/(^|; )([A-Z])(?=[a-z ])/g, (letters) => letters.toLowerCase());
 
 export function appearing(titles: readonly string[]): string {
   return `New afterwards, and no failure: ${nameList(titles)}.`;

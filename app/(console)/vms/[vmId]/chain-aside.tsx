@@ -6,7 +6,7 @@ import { NextBackupCard } from "#components/backup/next-backup.tsx";
 import { FindingsPanel } from "#components/findings/findings-panel.tsx";
 import { loadLater } from "#components/ui/load-later.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
-import type { Chain, ChainFinding } from "#contract/engine.ts";
+import type { Chain, ChainFinding, Vm } from "#contract/engine.ts";
 import type { ChainUrl } from "./chain-stage.tsx";
 import type { ChainModel } from "./use-chain-model.ts";
 
@@ -25,6 +25,7 @@ export function ChainAside(props: {
   planning: Planning;
   noPrune: string | null;
   onPrune: () => void;
+  lastBackup: Vm["lastBackup"] | undefined;
   noBackup: string | null;
   noFullBackup: string | null;
   /** The backup that is being started, and why the last one was not. */
@@ -72,10 +73,13 @@ export function ChainAside(props: {
           })
         }
         onCopy={props.onCopyFinding}
+        imageOf={(disk) => chain.host.disks.find(({ target }) => target === disk)?.source ?? null}
         planning={props.planning}
         cannotTell={
           past
-            ? "These are the last known findings. Whether they still hold, and whether there are others, cannot be told."
+            ? model.findings.length > 0
+              ? "These are the last known findings. Whether they still hold, and whether there are others, cannot be told."
+              : "None was known at the last read. Whether there are any now cannot be told."
             : chain.agreement === "unknown"
               ? "Not everything could be read, so there may be more to find."
               : null
@@ -85,6 +89,7 @@ export function ChainAside(props: {
         verdicts={chain.nextBackup}
         past={past}
         vmId={chain.vm.id}
+        lastBackup={props.lastBackup}
         noBackup={props.noBackup}
         noFullBackup={props.noFullBackup}
         starting={backUp.starting}

@@ -8,7 +8,7 @@ import { Skeleton } from "#components/ui/skeleton.tsx";
 import type { Chain } from "#contract/engine.ts";
 import type { ChainModel } from "./use-chain-model.ts";
 
-const Loading = () => <Skeleton className="h-[max(24rem,calc(100dvh-17rem))] w-full rounded-lg" />;
+const Loading = () => <Skeleton className="h-96 w-full xl:h-[max(24rem,calc(100dvh-17rem))] rounded-lg" />;
 const isAsked = (view: string) => new URLSearchParams(window.location.search).get("view") === view;
 // Loaded when first looked at. The list is the one that the server draws.
 const ChainMap = loadLater(

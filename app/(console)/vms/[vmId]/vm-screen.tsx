@@ -148,6 +148,7 @@ function ChainScreen({ chain, old }: { chain: Chain; old: ReactNode }) {
             planning={planning}
             noPrune={noPrune}
             onPrune={() => setPrune("upTo")}
+            lastBackup={vm.data?.lastBackup}
             noBackup={noBackup}
             noFullBackup={noFullBackup}
             backUp={{
