@@ -141,11 +141,11 @@ function DiskLine({ disk, expected }: { disk: DiskResult; expected: BackupView["
           ? `${plural(disk.images.length, "image")} sound`
           : `${broken.length} of ${plural(disk.images.length, "image")} damaged`,
         digest,
-        disk.comparedWithDisk === "not-comparable" && disk.detail ? disk.detail : COMPARED[disk.comparedWithDisk],
-        disk.comparedWithDisk === "differs" ? disk.detail : null,
+        disk.comparedWithDisk === "not-comparable" && disk.detail ? null : COMPARED[disk.comparedWithDisk],
       ]
         .filter((part) => part !== null)
         .join(", ")}
+      {disk.comparedWithDisk !== "equal" && disk.detail && `. ${disk.detail}`}
       {disk.error && <span className="block text-bad">{disk.error.message}</span>}
       {broken.map((image) => (
         <span key={image.path} className="block font-mono text-xs break-all text-bad">

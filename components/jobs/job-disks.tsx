@@ -1,5 +1,6 @@
 import Link from "next/link";
 import { formatBytes } from "#client/format.ts";
+import { isOver } from "#client/job-states.ts";
 import type { JobView } from "#contract/engine.ts";
 
 /** What a backup has written, disk by disk. Nothing for other jobs. */
@@ -17,7 +18,7 @@ export function JobDisks({ job }: { job: JobView }) {
               <span className="font-mono font-medium">{disk.target}</span>
               <span>{disk.mode}</span>
               <span className="ml-auto text-ink-2">
-                {disk.bytes === null ? "not told yet" : formatBytes(disk.bytes)}
+                {disk.bytes !== null ? formatBytes(disk.bytes) : isOver(job.state) ? "not told" : "not told yet"}
               </span>
             </p>
             {disk.path && <p className="font-mono text-xs break-all text-ink-2">{disk.path}</p>}

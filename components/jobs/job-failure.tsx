@@ -12,21 +12,20 @@ import { Button, buttonLook } from "#components/ui/button.tsx";
 import type { JobView } from "#contract/engine.ts";
 
 type State = "failed" | "cancelled" | "lost";
-const WORDS: Record<State, { what: string; next: string }> = {
-  failed: {
-    what: "It failed",
-    next: "What was done stays. Planning again shows what is left to do; nothing happens before that plan is applied.",
-  },
-  cancelled: {
-    what: "It was stopped",
-    next: "What was done stays. Planning again shows what is left to do; nothing happens before that plan is applied.",
-  },
-  lost: {
-    what: "The host stopped answering, and it was given up",
-    next: "What the host did last is not known. When it answers again, read the VM first, then plan again.",
-  },
+const WHAT: Record<State, string> = {
+  failed: "It failed",
+  cancelled: "It was stopped",
+  lost: "The host stopped answering, and it was given up",
 };
-const isState = (state: JobView["state"]): state is State => state in WORDS;
+const isState = (state: JobView["state"]): state is State => state in WHAT;
+
+/** What can be done now. A backup that did not finish leaves nothing that could become a base. */
+function nextOf({ state, kind }: JobView): string {
+  if (state === "lost") return "When the host answers again, read the VM first, then plan again.";
+  return kind === "backup"
+    ? "No base came of it, and earlier backups stay. Planning again shows what the next one would do; nothing happens before that plan is applied."
+    : "What was done stays. Planning again shows what is left to do; nothing happens before that plan is applied.";
+}
 
 /** Why a job did not get all the way: where it stopped, our words and the host's own, and what can be done now. */
 export function JobFailure({ job }: { job: JobView }) {
@@ -35,7 +34,6 @@ export function JobFailure({ job }: { job: JobView }) {
   const vm = useQuery(queries.vm(job.vmId));
   const again = usePlanAgain(job);
   if (!isState(job.state)) return null;
-  const { what, next } = WORDS[job.state];
   const step = job.steps.find(({ state }) => state === "failed") ?? job.steps.find(({ error }) => error !== null);
   const noPlan = vm.data
     ? whyNot(canPreparePlan(rowSituation(vm.data, me.data?.role)))
@@ -48,7 +46,7 @@ export function JobFailure({ job }: { job: JobView }) {
     >
       <div>
         <h2 className="font-semibold">
-          {what}
+          {WHAT[job.state]}
           {job.stepsTotal > 0 && ` after ${job.stepsDone} of ${job.stepsTotal} steps`}
         </h2>
         {step && (
@@ -64,7 +62,7 @@ export function JobFailure({ job }: { job: JobView }) {
           <p className="font-mono text-xs leading-5 break-words whitespace-pre-wrap">{step.hostMessage}</p>
         </blockquote>
       )}
-      <p className="text-ink-2">{next}</p>
+      <p className="text-ink-2">{nextOf(job)}</p>
       {again.isError && <Refusal what="There is no plan" error={again.error} />}
       <div className="flex flex-wrap gap-2">
         {job.planId && (

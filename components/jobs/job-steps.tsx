@@ -1,5 +1,6 @@
 import { CircleCheck, CircleDashed, CircleQuestionMark, CircleX, LoaderCircle, SkipForward } from "lucide-react";
 import { formatAge } from "#client/format.ts";
+import { isOver } from "#client/job-states.ts";
 import { STEP_STATE_WORDS } from "#client/work-words.ts";
 import { TONE_TEXT } from "#components/patterns/axis-badge.tsx";
 import { StepRows } from "#components/patterns/step-rows.tsx";
@@ -32,7 +33,7 @@ export function JobSteps({ job, isLost }: { job: JobView; isLost: boolean }) {
           label="Steps"
           steps={job.steps.map((step) => ({
             ...step,
-            mark: <StepMark step={step} isLost={isLost} />,
+            mark: <StepMark step={step} isLost={isLost} isOver={isOver(job.state)} />,
             more: <StepMore step={step} />,
           }))}
         />
@@ -41,7 +42,7 @@ export function JobSteps({ job, isLost }: { job: JobView; isLost: boolean }) {
   );
 }
 
-function StepMark({ step, isLost }: { step: Step; isLost: boolean }) {
+function StepMark({ step, isLost, isOver }: { step: Step; isLost: boolean; isOver: boolean }) {
   // What was running when the host fell silent may be done, or not.
   if (isLost && step.state === "running") {
     return (
@@ -50,7 +51,8 @@ function StepMark({ step, isLost }: { step: Step; isLost: boolean }) {
       </span>
     );
   }
-  const { label, tone } = STEP_STATE_WORDS[step.state];
+  const { tone, ...words } = STEP_STATE_WORDS[step.state];
+  const label = isOver && step.state === "queued" ? "Not reached" : words.label;
   const Shape = SHAPES[step.state];
   const tookMs = step.startedAt && step.endedAt ? Date.parse(step.endedAt) - Date.parse(step.startedAt) : null;
   return (

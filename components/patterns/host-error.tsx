@@ -1,5 +1,12 @@
+"use client";
 import type { ObserveError } from "#chain/model.ts";
-import { observeErrorWords } from "#chain/words.ts";
+import { loadLater } from "#components/ui/load-later.tsx";
+
+// Our sentence and the host's own are there at once; most pages never show one.
+const NextStep = loadLater(
+  () => import("./host-error-next.tsx").then((m) => m.HostErrorNext),
+  () => null,
+);
 
 /** A read that failed: our sentence, the host's own words, what to do. Never shown as "none". */
 export function HostError({ error }: { error: ObserveError }) {
@@ -13,7 +20,9 @@ export function HostError({ error }: { error: ObserveError }) {
           <span className="sr-only">The host says: </span>“{error.hostMessage}”
         </p>
       )}
-      <p className="mt-1 text-ink-2">{observeErrorWords(error.code).next}</p>
+      <p className="mt-1 min-h-5 text-ink-2">
+        <NextStep code={error.code} />
+      </p>
     </div>
   );
 }

@@ -4,7 +4,6 @@ import { usePathname } from "next/navigation";
 import { useEffect, useState } from "react";
 import { onFirstNote } from "#client/notify.ts";
 import { cx } from "#components/ui/cx.ts";
-import { HintLayer } from "#components/ui/hint-layer.tsx";
 import { loadLater } from "#components/ui/load-later.tsx";
 import { CommandPalette } from "./command-palette.tsx";
 import { LiveStatus } from "./live-status.tsx";
@@ -22,6 +21,7 @@ const UserMenu = loadLater(
   () => import("./user-menu.tsx").then((m) => m.UserMenu),
   () => <MenuButton kind="account" />,
 );
+const HintLayer = loadLater(() => import("#components/ui/hint-layer.tsx").then((m) => m.HintLayer), nothing);
 const Notes = loadLater(() => import("./notes.tsx").then((m) => m.Notes), nothing);
 
 const SCREENS = [
@@ -31,7 +31,9 @@ const SCREENS = [
   { href: "/audit", title: "Audit" },
   { href: "/settings", title: "Settings" },
 ] as const;
-type Part = "help" | "theme" | "account" | "notes";
+type Part = "help" | "theme" | "account" | "notes" | "hints";
+/** Nobody sees a hint before one of these. */
+const FIRST_TOUCH = ["pointerover", "pointerdown", "keydown"] as const;
 
 /** A straight line and one that has come off it: what the product looks after. */
 function Mark() {
@@ -59,6 +61,15 @@ export function Header({ me }: { me: Me | null }) {
   const [isHelpOpen, setHelpOpen] = useState(false);
   const load = (part: Part) => setLoaded((old) => new Set([...old, part]));
   useEffect(() => onFirstNote(() => setLoaded((old) => new Set([...old, "notes" as const]))), []);
+  useEffect(() => {
+    const first = new AbortController();
+    const loadHints = () => {
+      first.abort();
+      setLoaded((old) => new Set([...old, "hints" as const]));
+    };
+    for (const event of FIRST_TOUCH) document.addEventListener(event, loadHints, { signal: first.signal });
+    return () => first.abort();
+  }, []);
   const openHelp = () => {
     load("help");
     setHelpOpen(true);
@@ -101,7 +112,7 @@ export function Header({ me }: { me: Me | null }) {
       </div>
       {loaded.has("help") && <HelpDialog open={isHelpOpen} onOpenChange={setHelpOpen} />}
       {loaded.has("notes") && <Notes />}
-      <HintLayer />
+      {loaded.has("hints") && <HintLayer />}
     </header>
   );
 }

@@ -52,6 +52,9 @@ export function HintLayer() {
       if (owner?.ariaDisabled === "true") show(owner);
     };
     const onKeyDown = (event: KeyboardEvent) => event.key === "Escape" && hide();
+    // Loaded by the first pointer or key, which may have reached its owner by now.
+    const already = document.querySelector<HTMLElement>("[data-hint]:hover, [data-hint]:focus-visible");
+    if (already) later(() => show(already), SHOW_AFTER_MS);
     document.addEventListener("pointerover", onOver);
     document.addEventListener("focusin", onFocus);
     document.addEventListener("pointerdown", hide);

@@ -2,14 +2,15 @@
 import { type ComponentType, useLayoutEffect, useState } from "react";
 
 /**
- * A component whose code comes when it is first shown; until then `Fallback`, which is also what the server draws.
+ * A component whose code comes when it is first shown; until then `Fallback`, with the same properties, which is also
+ * what the server draws.
  * Not `React.lazy` (or `next/dynamic`, which is made of it): React holds back what suspended until 300 ms after its
  * fallback, however fast the code came, and that was a third of the time until a map or a matrix could be seen.
  * `isWanted`: asked once in the browser; true fetches the code at once instead of after the page has come to life.
  */
 export function loadLater<Props extends object>(
   load: () => Promise<ComponentType<Props>>,
-  Fallback: ComponentType,
+  Fallback: ComponentType<Props>,
   isWanted: () => boolean = () => false,
 ) {
   let known: ComponentType<Props> | null = null;
@@ -44,6 +45,6 @@ export function loadLater<Props extends object>(
     }, []);
     // To the nearest error boundary, as a failed lazy component does.
     if (error !== undefined) throw error;
-    return View ? <View {...props} /> : <Fallback />;
+    return View ? <View {...props} /> : <Fallback {...props} />;
   };
 }
