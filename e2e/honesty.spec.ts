@@ -89,6 +89,34 @@ test("a failed read says code and trace id, offers retry and copy, and recovers"
   await expect(page.locator("[data-row-link]")).toHaveText(["mail-01"]);
 });
 
+test("when the newest read of a page fails, what it showed is the past: nothing is green until it is read again", async ({
+  page,
+}) => {
+  await openVm(page, "billing-db", "view=list");
+  await expect(green(page).first()).toBeVisible();
+  const path = /\/api\/v1\/vms\/[^/]+\/chain$/;
+  const problem = { type: "urn:x", title: "Not available now", status: 503, code: "unavailable", retryable: true };
+  await page.route(path, (route) =>
+    route.fulfill({
+      status: 503,
+      contentType: "application/problem+json",
+      json: { ...problem, detail: "The database does not answer.", subject: null, traceId: "t" },
+    }),
+  );
+  await page.context().setOffline(true);
+  await expect(page.locator("[data-live]")).toHaveAttribute("data-live", "offline");
+  await page.context().setOffline(false);
+  const notice = page.getByText(/What is shown is old: The database does not answer/);
+  await expect(notice).toBeVisible({ timeout: 30_000 });
+  await expect(page.locator('[data-axis="agreement"]')).toHaveText(/was agrees/);
+  await expect(green(page)).toHaveCount(0);
+  await expectNoViolationInBoth(page);
+  await page.unroute(path);
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect(notice).toHaveCount(0);
+  await expect(green(page).first()).toBeVisible();
+});
+
 test("a browser without network says so in words and comes back by itself", async ({ page, context }) => {
   await expect(page.locator("[data-live]")).toHaveAttribute("data-live", "connected");
   await context.setOffline(true);

@@ -57,7 +57,7 @@ export function BackupCard(props: { backup: BackupView; role: ActorRole; isOpen:
           <ChevronDown
             size={15}
             aria-hidden
-            className={cx("text-ink-3 transition-transform", isOpen && "rotate-180")}
+            className={cx("justify-self-end text-ink-3 transition-transform", isOpen && "rotate-180")}
           />
         </button>
       </h2>

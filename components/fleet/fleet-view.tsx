@@ -7,6 +7,7 @@ import { useApi } from "#client/api.ts";
 import { useCommands } from "#client/commands.tsx";
 import { useCopy } from "#client/copy.ts";
 import { formatCount, plural } from "#client/format.ts";
+import { useIsOld } from "#client/is-old.ts";
 import { engineQueries, toFleetFilter } from "#client/queries.ts";
 import { fleetParsers } from "#client/url-state.ts";
 import { PageHead } from "#components/patterns/page-head.tsx";
@@ -39,7 +40,12 @@ export function FleetView() {
   const list = useInfiniteQuery(queries.fleet(filter, state.cursor));
   const counts = useQuery(queries.fleetCounts(filter));
   const hosts = useQuery(queries.hosts());
-  const rows = useMemo(() => list.data?.pages.flatMap((page) => page.items) ?? [], [list.data]);
+  const isOld = useIsOld(list);
+  const rows = useMemo(() => {
+    const read = list.data?.pages.flatMap((page) => page.items) ?? [];
+    // Green is for what is so now: without an answer the last one is the past, however fresh it was.
+    return isOld ? read.map((row) => ({ ...row, axes: { ...row.axes, freshness: "stale" as const } })) : read;
+  }, [list.data, isOld]);
   useFleetEvents();
   useCommands([
     {
@@ -62,8 +68,8 @@ export function FleetView() {
           <HostTrouble hosts={hosts.data?.items ?? []} />
           <CountCards
             state={state}
-            counts={counts.data?.counts ?? null}
-            isUnknown={counts.isError}
+            counts={isOld ? null : (counts.data?.counts ?? null)}
+            isUnknown={isOld || counts.isError}
             onChange={setState}
           />
           <FleetFilters state={state} hosts={hosts.data?.items ?? []} onChange={setState} />
@@ -79,7 +85,7 @@ export function FleetView() {
               This list begins in the middle of the fleet.
             </Notice>
           )}
-          {list.isError && list.data && <OldNotice error={list.error} onRetry={list.refetch} />}
+          {isOld && list.data && <OldNotice error={list.error} onRetry={list.refetch} />}
         </div>
         <div className="mt-3">
           {list.isPending ? (

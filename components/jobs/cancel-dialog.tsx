@@ -1,7 +1,7 @@
 "use client";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useApi } from "#client/api.ts";
-import { intentLabel } from "#client/intents.ts";
+import { workTitle } from "#client/intents.ts";
 import { engineQueries } from "#client/queries.ts";
 import { whatStays } from "#client/work-words.ts";
 import { Refusal } from "#components/patterns/refusal.tsx";
@@ -25,7 +25,7 @@ export function CancelDialog({ job, onClose }: { job: JobView; onClose: () => vo
       open
       onOpenChange={(open) => !open && onClose()}
       title="Cancel this job?"
-      description={`${intentLabel(job.kind)} on ${job.vmName}`}
+      description={workTitle(job.kind, job.vmName)}
     >
       <h3 className="font-medium">What stays behind</h3>
       <ul className="mt-1 list-disc space-y-1 pl-5">

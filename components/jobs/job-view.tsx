@@ -4,7 +4,7 @@ import { Unplug } from "lucide-react";
 import { type ReactNode, useEffect, useRef } from "react";
 import { useAnnounce } from "#client/announce.tsx";
 import { useApi } from "#client/api.ts";
-import { intentLabel } from "#client/intents.ts";
+import { workTitle } from "#client/intents.ts";
 import { isOver } from "#client/job-states.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { engineQueries, hasAnswer } from "#client/queries.ts";
@@ -44,7 +44,7 @@ export function JobView({ jobId }: { jobId: string }) {
 function JobScreen({ job, old }: { job: Job; old: ReactNode }) {
   const announce = useAnnounce();
   const said = useRef(job.state);
-  const title = `${intentLabel(job.kind)} ${job.vmName}`;
+  const title = workTitle(job.kind, job.vmName);
   useEffect(() => {
     document.title = `${title} · Job · Driftline`;
   }, [title]);

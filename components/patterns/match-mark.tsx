@@ -45,7 +45,9 @@ export function MatchMark({ match, bare = false, past = false }: { match: Match;
       <span aria-hidden className="min-w-4 text-center font-mono text-xs font-semibold">
         {look.sign}
       </span>
-      <span className={bare ? "sr-only" : undefined}>{past ? `was ${look.word}` : look.word}</span>
+      <span className={bare ? "sr-only" : undefined}>
+        {past && match !== "unknown" ? `was ${look.word}` : look.word}
+      </span>
     </span>
   );
 }

@@ -93,7 +93,7 @@ export function Notice({ icon, children, action }: { icon: ReactNode; children: 
   );
 }
 
-/** Above content whose newest read failed: it is still shown, and is old. */
+/** Above content whose newest read failed, or that nothing has reached for a while (`error` null): it is the past. */
 export function OldNotice({ error, onRetry }: { error: unknown; onRetry: () => unknown }) {
   return (
     <Notice
@@ -104,7 +104,8 @@ export function OldNotice({ error, onRetry }: { error: unknown; onRetry: () => u
         </Button>
       }
     >
-      What is shown is old: {toProblemView(error).detail}
+      What is shown is old:{" "}
+      {error === null ? "nothing reaches this page at the moment. It goes on by itself." : toProblemView(error).detail}
     </Notice>
   );
 }

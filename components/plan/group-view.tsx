@@ -127,7 +127,7 @@ function GroupScreen({ group, old }: { group: PlanGroup; old: ReactNode }) {
       {again.isError && <Refusal what="It could not be planned again" error={again.error} />}
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
         {runnable.length > 0 && !hasExpired && (
-          <div className="lg:sticky lg:top-16 lg:col-start-2 lg:row-start-1">
+          <div className="max-lg:order-last lg:sticky lg:top-16 lg:col-start-2 lg:row-start-1">
             <GroupConfirm
               group={group}
               count={runnable.length}

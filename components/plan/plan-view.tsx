@@ -4,7 +4,7 @@ import { type ReactNode, useEffect } from "react";
 import { useApi } from "#client/api.ts";
 import { useCommands } from "#client/commands.tsx";
 import { useCopy } from "#client/copy.ts";
-import { intentLabel } from "#client/intents.ts";
+import { workTitle } from "#client/intents.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { useNow } from "#client/now.ts";
 import { engineQueries, hasAnswer } from "#client/queries.ts";
@@ -59,7 +59,7 @@ function PlanScreen({ plan, old, onStale }: { plan: Plan; old: ReactNode; onStal
   const hasExpired = plan.state === "ready" && now !== null && now >= Date.parse(plan.expiresAt);
   const state = hasExpired ? "expired" : plan.state;
   const planAgain = () => again.mutate({ intent: plan.intent, params: plan.params } as PlanRequestInput);
-  const title = `${intentLabel(plan.intent)} ${plan.vmName}`;
+  const title = workTitle(plan.intent, plan.vmName);
   useCommands([
     {
       id: "copy-link",

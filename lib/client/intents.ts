@@ -12,3 +12,19 @@ export const INTENT_WORDS: Readonly<Record<PlanIntent, { label: string; hint: st
 };
 export const intentLabel = (kind: string): string =>
   kind in INTENT_WORDS ? INTENT_WORDS[kind as PlanIntent].label : kind;
+
+/** What is done to what, as a heading: "Heal mail-01". What takes or gives checkpoints never reads as if the VM went. */
+export function workTitle(kind: PlanIntent, vmName: string): string {
+  switch (kind) {
+    case "adopt":
+      return `Adopt checkpoints of ${vmName}`;
+    case "prune":
+      return `Prune checkpoints of ${vmName}`;
+    case "remove":
+      return `Remove from ${vmName}`;
+    case "repair-record":
+      return `Repair the record of ${vmName}`;
+    default:
+      return `${INTENT_WORDS[kind].label} ${vmName}`;
+  }
+}

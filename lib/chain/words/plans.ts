@@ -206,7 +206,8 @@ export function bitmapLoss({ disk, bitmap }: BitmapName, owner: string | null): 
 
 export function adopted(ids: readonly string[]): string {
   const what = ids.length === 1 ? "is recorded as ours and is a base" : "are recorded as ours and are bases";
-  return `${checkpoints(ids)} ${what} from then on. The host is not changed. Whoever made them must no longer delete them.`;
+  const them = ids.length === 1 ? "it" : "them";
+  return `${checkpoints(ids)} ${what} from then on. The host is not changed. Whoever made ${them} must no longer delete ${them}.`;
 }
 
 // ------------------------------------------------------------------ backup

@@ -1,7 +1,7 @@
 "use client";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useQueryStates } from "nuqs";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useEffect, useMemo, useState } from "react";
 import {
   canBackup,
   canFullBackup,
@@ -12,6 +12,7 @@ import {
   canValidate,
 } from "#chain/can.ts";
 import { useApi } from "#client/api.ts";
+import { useIsOld } from "#client/is-old.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { engineQueries, hasAnswer } from "#client/queries.ts";
 import { toSituation, whyNot } from "#client/situation.ts";
@@ -57,8 +58,14 @@ export function VmScreen({ vmId }: { vmId: string }) {
       });
     }
   });
+  const isOld = useIsOld(chain);
+  // Green is for what is so now: without an answer the last one is the past, however fresh it was.
+  const shown = useMemo(
+    () => (chain.data && isOld ? { ...chain.data, freshness: "stale" as const } : chain.data),
+    [chain.data, isOld],
+  );
   if (chain.isPending) return <ChainSkeleton />;
-  if (!chain.data) {
+  if (!shown) {
     return (
       <div className="px-4">
         <ErrorPanel what="This VM cannot be shown" error={chain.error} onRetry={() => chain.refetch()} />
@@ -66,11 +73,19 @@ export function VmScreen({ vmId }: { vmId: string }) {
     );
   }
   return (
-    <ChainScreen chain={chain.data} old={chain.isError && <OldNotice error={chain.error} onRetry={chain.refetch} />} />
+    <ChainScreen
+      chain={shown}
+      notices={
+        <>
+          {isOld && <OldNotice error={chain.error} onRetry={chain.refetch} />}
+          <ObservationNotices chain={chain.data ?? shown} />
+        </>
+      }
+    />
   );
 }
 
-function ChainScreen({ chain, old }: { chain: Chain; old: ReactNode }) {
+function ChainScreen({ chain, notices }: { chain: Chain; notices: ReactNode }) {
   const queries = engineQueries(useApi());
   const vm = useQuery(queries.vm(chain.vm.id));
   const me = useQuery(queries.me());
@@ -124,8 +139,7 @@ function ChainScreen({ chain, old }: { chain: Chain; old: ReactNode }) {
           onValidate={() => validate.mutate()}
           onCopyId={copyLink.id}
         />
-        {old}
-        <ObservationNotices chain={chain} />
+        {notices}
         {validate.data && <ValidationResult result={validate.data} onClose={validate.reset} />}
         <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_25rem]">
           <section aria-label="Chain" className="min-w-0 space-y-2.5">
