@@ -1,8 +1,8 @@
 "use client";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from "react";
+import { CELL_WORDS } from "#client/cell-words.ts";
 import { formatBytes, plural } from "#client/format.ts";
-import { CELL_WORDS } from "#client/words.ts";
 import { CellSign } from "#components/patterns/cell-sign.tsx";
 import { cx } from "#components/ui/cx.ts";
 import { CELL_STATES, type CellState, type Matrix, type MatrixCell } from "#graph/matrix.ts";

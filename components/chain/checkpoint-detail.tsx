@@ -1,8 +1,8 @@
 "use client";
 import { Copy, Scissors, X } from "lucide-react";
 import Link from "next/link";
+import { CELL_WORDS } from "#client/cell-words.ts";
 import { formatBytes } from "#client/format.ts";
-import { CELL_WORDS } from "#client/words.ts";
 import { CellSign } from "#components/patterns/cell-sign.tsx";
 import { MatchMark } from "#components/patterns/match-mark.tsx";
 import { Moment } from "#components/patterns/moment.tsx";

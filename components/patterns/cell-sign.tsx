@@ -1,4 +1,4 @@
-import { CELL_WORDS } from "#client/words.ts";
+import { CELL_WORDS } from "#client/cell-words.ts";
 import { cx } from "#components/ui/cx.ts";
 import type { CellState } from "#graph/matrix.ts";
 import { TONE_TEXT } from "./axis-badge.tsx";

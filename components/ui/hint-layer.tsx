@@ -29,7 +29,8 @@ export function HintLayer() {
       const { left, right, top, bottom } = owner.getBoundingClientRect();
       const text = owner.dataset.hint;
       const above = bottom + 80 > window.innerHeight;
-      if (text && owner.isConnected)
+      // What it has opened is in its place.
+      if (text && owner.isConnected && owner.ariaExpanded !== "true")
         setShown({ text, left: (left + right) / 2, top: above ? top - 6 : bottom + 6, above });
     };
     const ownerOf = (target: EventTarget | null) =>

@@ -1,8 +1,8 @@
 import { Handle, Position } from "@xyflow/react";
 import { memo } from "react";
 import { SEVERITY_LABELS } from "#chain/words.ts";
+import { CELL_WORDS } from "#client/cell-words.ts";
 import { formatBytes } from "#client/format.ts";
-import { CELL_WORDS } from "#client/words.ts";
 import { CellSign } from "#components/patterns/cell-sign.tsx";
 import { MATCH_LOOK } from "#components/patterns/match-mark.tsx";
 import { Moment } from "#components/patterns/moment.tsx";

@@ -1,5 +1,5 @@
 /** The words of the three axes and of the small states. Each value has a letter and a word; colour never stands alone. */
-import type { Agreement, BitmapState, Freshness, NextBackup, Power, Remedy, Severity, VerdictWord } from "../model.ts";
+import type { Agreement, Freshness, NextBackup, Power, Severity, VerdictWord } from "../model.ts";
 
 /** `letter` is unique within its axis; `hint` is one sentence. */
 export type Label = { label: string; letter: string; hint: string };
@@ -45,15 +45,6 @@ export const SEVERITY_LABELS: Readonly<Record<Severity, Label>> = {
   note: { label: "Note", letter: "N", hint: "Worth knowing, harmless." },
 };
 
-export const BITMAP_STATE_LABELS: Readonly<Record<BitmapState, Label>> = {
-  recording: { label: "Recording", letter: "R", hint: "Holds every write since its checkpoint." },
-  busy: { label: "Busy", letter: "B", hint: "A job uses it now." },
-  inconsistent: { label: "Inconsistent", letter: "X", hint: "Not closed cleanly; QEMU will not use it." },
-  "not-recording": { label: "Not recording", letter: "O", hint: "Switched off; writes are missing in it." },
-  "not-persistent": { label: "Not persistent", letter: "P", hint: "Vanishes when the VM stops." },
-  gap: { label: "Gap", letter: "G", hint: "In a lower image, but not in every image above it." },
-};
-
 export const POWER_LABELS: Readonly<Record<Power, Label>> = {
   running: { label: "Running", letter: "R", hint: "The VM runs." },
   paused: { label: "Paused", letter: "P", hint: "The VM is paused; its process is there." },
@@ -64,19 +55,4 @@ export const POWER_LABELS: Readonly<Record<Power, Label>> = {
     hint: "This host does not know the VM. Its record stands; its next start is watched.",
   },
   unknown: { label: "Cannot tell", letter: "?", hint: "The host did not say." },
-};
-
-export const REMEDY_LABELS: Readonly<Record<Remedy, { label: string; hint: string }>> = {
-  redefine: { label: "Redefine", hint: "Tell libvirt again what the record says. Changes no disk." },
-  adopt: { label: "Adopt", hint: "Take it into the record and use it from now on." },
-  remove: { label: "Remove checkpoint", hint: "Delete the checkpoint and its bitmaps." },
-  heal: { label: "Heal", hint: "Remove the least that makes record, libvirt and disks agree." },
-  "remove-bitmap": { label: "Remove bitmap", hint: "Delete the bitmap from the image." },
-  acknowledge: { label: "Acknowledge", hint: "Accept it as it is; it stays listed." },
-  "full-backup": { label: "Full backup", hint: "Start a new base." },
-  retire: { label: "Retire disk", hint: "Stop expecting it. Its backups stay." },
-  "repair-record": { label: "Repair links", hint: "Put the recorded parents right. Changes nothing on the host." },
-  abort: { label: "Abort job", hint: "End the job on the host. Its checkpoint is not used." },
-  close: { label: "Close backup", hint: "Record it as failed." },
-  explain: { label: "Explain", hint: "Show the exact command to look at it." },
 };

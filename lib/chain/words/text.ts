@@ -1,7 +1,8 @@
 /** Plain text for tickets and calls: the same finding gives the same text, without local times or colours. */
 import type { Finding } from "../model.ts";
-import { REMEDY_LABELS, SEVERITY_LABELS } from "./axes.ts";
+import { SEVERITY_LABELS } from "./axes.ts";
 import { findingTitle } from "./findings.ts";
+import { REMEDY_LABELS } from "./remedies.ts";
 
 export type FindingTextContext = {
   vmName: string;
