@@ -17,7 +17,7 @@ import { BACKUP_KIND_WORDS, BACKUP_STATE_WORDS } from "#client/work-words.ts";
 import { TONE_TEXT } from "#components/patterns/axis-badge.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { cx } from "#components/ui/cx.ts";
-import type { BackupView } from "#contract/engine.ts";
+import type { BackupView } from "#contract/engine-backups.ts";
 import { VerifyRestore } from "./verify-restore.tsx";
 
 const SHAPES: Record<BackupView["state"], typeof CircleX> = {

@@ -9,7 +9,7 @@ import { Refusal } from "#components/patterns/refusal.tsx";
 import { VerdictMark } from "#components/patterns/verdict-mark.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { cx } from "#components/ui/cx.ts";
-import type { Vm } from "#contract/engine.ts";
+import type { Vm } from "#contract/engine-vms.ts";
 
 /** What the next run costs on each disk: verdict, base, estimate, reason. `past`: computed from an old observation. */
 export function NextBackupCard(props: {

@@ -9,7 +9,7 @@ import { Moment } from "#components/patterns/moment.tsx";
 import { Refusal } from "#components/patterns/refusal.tsx";
 import { Button } from "#components/ui/button.tsx";
 import type { VerifyItem } from "#contract/agent-operations.ts";
-import type { BackupView } from "#contract/engine.ts";
+import type { BackupView } from "#contract/engine-backups.ts";
 
 type DiskResult = Extract<VerifyItem, { type: "disk" }>;
 type Progress = Extract<VerifyItem, { type: "progress" }>;

@@ -2,7 +2,7 @@ import { CircleQuestionMark, GitCommitVertical } from "lucide-react";
 import { plural } from "#client/format.ts";
 import type { Overlay } from "#client/url-state.ts";
 import { EmptyPanel } from "#components/patterns/state-panel.tsx";
-import type { Chain } from "#contract/engine.ts";
+import type { Chain } from "#contract/engine-vms.ts";
 
 const ICON = { size: 28, strokeWidth: 1.5, "aria-hidden": true } as const;
 

@@ -8,7 +8,7 @@ import { MatchMark } from "#components/patterns/match-mark.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { Button, IconButton } from "#components/ui/button.tsx";
 import { cx } from "#components/ui/cx.ts";
-import type { Chain } from "#contract/engine.ts";
+import type { Chain } from "#contract/engine-vms.ts";
 import type { MatrixCell } from "#graph/matrix.ts";
 import type { GraphNode } from "#graph/types.ts";
 import type { BackupTag } from "./backups.ts";

@@ -3,7 +3,7 @@ import { CircleDashed, FileQuestion, Unplug } from "lucide-react";
 import { HostError } from "#components/patterns/host-error.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { Notice } from "#components/patterns/state-panel.tsx";
-import type { Chain } from "#contract/engine.ts";
+import type { Chain } from "#contract/engine-vms.ts";
 
 /** Why what is shown may not be true now, or not all of it: nothing here is ever left to be taken for "none". */
 export function ObservationNotices({ chain }: { chain: Chain }) {

@@ -6,8 +6,8 @@ import { Refusal } from "#components/patterns/refusal.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { Dialog } from "#components/ui/dialog.tsx";
 import { TextField } from "#components/ui/field.tsx";
-import type { Chain } from "#contract/engine.ts";
 import type { PlanRequestInput } from "#contract/engine-plans.ts";
+import type { Chain } from "#contract/engine-vms.ts";
 
 export type PruneRule = "keep" | "older" | "upTo";
 const DAY_MS = 86_400_000;

@@ -10,7 +10,7 @@ import { Moment } from "#components/patterns/moment.tsx";
 import { Breadcrumb } from "#components/ui/breadcrumb.tsx";
 import { Button, buttonLook, IconButton } from "#components/ui/button.tsx";
 import { cx } from "#components/ui/cx.ts";
-import type { Chain, Vm } from "#contract/engine.ts";
+import type { Chain, Vm } from "#contract/engine-vms.ts";
 
 type Props = {
   chain: Chain;

@@ -9,7 +9,7 @@ import { Refusal } from "#components/patterns/refusal.tsx";
 import { SeverityMark } from "#components/patterns/severity-mark.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { cx } from "#components/ui/cx.ts";
-import type { ChainFinding } from "#contract/engine.ts";
+import type { ChainFinding } from "#contract/engine-vms.ts";
 
 type Props = {
   finding: ChainFinding;

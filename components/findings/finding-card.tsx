@@ -7,7 +7,7 @@ import { SeverityMark } from "#components/patterns/severity-mark.tsx";
 import { cx } from "#components/ui/cx.ts";
 import { loadLater } from "#components/ui/load-later.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
-import type { ChainFinding } from "#contract/engine.ts";
+import type { ChainFinding } from "#contract/engine-vms.ts";
 
 const FindingBody = loadLater(
   () => import("./finding-body.tsx").then((m) => m.FindingBody),

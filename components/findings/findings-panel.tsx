@@ -6,8 +6,8 @@ import { formatCount } from "#client/format.ts";
 import type { Planning } from "#client/use-make-plan.ts";
 import { Refusal } from "#components/patterns/refusal.tsx";
 import { Button } from "#components/ui/button.tsx";
-import type { ChainFinding } from "#contract/engine.ts";
 import type { PlanRequestInput } from "#contract/engine-plans.ts";
+import type { ChainFinding } from "#contract/engine-vms.ts";
 import { FindingCard } from "./finding-card.tsx";
 
 /** Findings are cards with a lot of text: more than this at once helps nobody, the rest comes on request. */

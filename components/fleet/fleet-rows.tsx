@@ -1,6 +1,6 @@
 import type { CSSProperties, Ref, RefObject } from "react";
 import { cx } from "#components/ui/cx.ts";
-import type { VmRow } from "#contract/engine.ts";
+import type { VmRow } from "#contract/engine-vms.ts";
 import { ROW_GRID, VmRowView } from "./vm-row.tsx";
 
 export type RowsProps = {

@@ -1,7 +1,7 @@
 import { useRef } from "react";
 import { useCommands } from "#client/commands.tsx";
 import { loadLater } from "#components/ui/load-later.tsx";
-import type { VmRow } from "#contract/engine.ts";
+import type { VmRow } from "#contract/engine-vms.ts";
 import { FleetHead, type Sort } from "./fleet-head.tsx";
 import { MOST_ROWS, PlainRows } from "./fleet-rows.tsx";
 

@@ -3,7 +3,7 @@ import { useEffect, useRef } from "react";
 import { useApi } from "#client/api.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { hasAnswer } from "#client/queries.ts";
-import type { VmRow } from "#contract/engine.ts";
+import type { VmRow } from "#contract/engine-vms.ts";
 
 type Page = { items: VmRow[] };
 const GATHER_MS = 1500;

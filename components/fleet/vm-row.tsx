@@ -8,7 +8,7 @@ import { AxisBadge, isPast } from "#components/patterns/axis-badge.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { KindChip } from "#components/patterns/severity-mark.tsx";
 import { cx } from "#components/ui/cx.ts";
-import type { VmRow } from "#contract/engine.ts";
+import type { VmRow } from "#contract/engine-vms.ts";
 
 /** Columns of a wide list; below that width a row becomes a small card. */
 export const ROW_GRID =

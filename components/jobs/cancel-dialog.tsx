@@ -7,7 +7,7 @@ import { whatStays } from "#client/work-words.ts";
 import { Refusal } from "#components/patterns/refusal.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { Dialog } from "#components/ui/dialog.tsx";
-import type { JobView } from "#contract/engine.ts";
+import type { JobView } from "#contract/engine-jobs.ts";
 
 /** Asks before a job is stopped, and says what stays behind. The first button lets it run. */
 export function CancelDialog({ job, onClose }: { job: JobView; onClose: () => void }) {

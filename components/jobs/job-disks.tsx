@@ -1,7 +1,7 @@
 import Link from "next/link";
 import { formatBytes } from "#client/format.ts";
 import { isOver } from "#client/job-states.ts";
-import type { JobView } from "#contract/engine.ts";
+import type { JobView } from "#contract/engine-jobs.ts";
 
 /** What a backup has written, disk by disk. Nothing for other jobs. */
 export function JobDisks({ job }: { job: JobView }) {

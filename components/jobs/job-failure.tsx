@@ -9,7 +9,7 @@ import { usePlanAgain } from "#client/use-make-plan.ts";
 import { verbLabel } from "#client/work-words.ts";
 import { Refusal } from "#components/patterns/refusal.tsx";
 import { Button, buttonLook } from "#components/ui/button.tsx";
-import type { JobView } from "#contract/engine.ts";
+import type { JobView } from "#contract/engine-jobs.ts";
 
 type State = "failed" | "cancelled" | "lost";
 const WHAT: Record<State, string> = {

@@ -16,7 +16,7 @@ import { JobState } from "#components/patterns/job-state.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { Button, buttonLook } from "#components/ui/button.tsx";
 import { loadLater } from "#components/ui/load-later.tsx";
-import type { JobView } from "#contract/engine.ts";
+import type { JobView } from "#contract/engine-jobs.ts";
 
 const CancelDialog = loadLater(
   () => import("./cancel-dialog.tsx").then((m) => m.CancelDialog),

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "react";
 import { formatAge, formatBytes, formatPercent } from "#client/format.ts";
 import { addSample, rateOf, type Sample, timeLeftMs } from "#client/rate.ts";
-import type { JobView } from "#contract/engine.ts";
+import type { JobView } from "#contract/engine-jobs.ts";
 
 /** How far a running job is: bytes where they are counted, else steps; rate and time left from what this page saw. */
 export function JobProgress({ job, isLost }: { job: JobView; isLost: boolean }) {

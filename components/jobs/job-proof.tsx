@@ -3,7 +3,7 @@ import { isOver } from "#client/job-states.ts";
 import { AxisBadge } from "#components/patterns/axis-badge.tsx";
 import { FindingIds } from "#components/patterns/finding-ids.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
-import type { JobView } from "#contract/engine.ts";
+import type { JobView } from "#contract/engine-jobs.ts";
 
 /** What was read from the host after the last step: what is gone as promised, what still stands, what is new. */
 export function JobProof({ job }: { job: JobView }) {

@@ -5,7 +5,7 @@ import { STEP_STATE_WORDS } from "#client/work-words.ts";
 import { TONE_TEXT } from "#components/patterns/axis-badge.tsx";
 import { StepRows } from "#components/patterns/step-rows.tsx";
 import { cx } from "#components/ui/cx.ts";
-import type { JobView } from "#contract/engine.ts";
+import type { JobView } from "#contract/engine-jobs.ts";
 
 type Step = JobView["steps"][number];
 const SHAPES: Record<Step["state"], typeof CircleX> = {

@@ -13,7 +13,7 @@ import { Moment } from "#components/patterns/moment.tsx";
 import { ErrorPanel, Notice, OldNotice } from "#components/patterns/state-panel.tsx";
 import { Breadcrumb } from "#components/ui/breadcrumb.tsx";
 import { cx } from "#components/ui/cx.ts";
-import type { JobView as Job } from "#contract/engine.ts";
+import type { JobView as Job } from "#contract/engine-jobs.ts";
 import { JobDisks } from "./job-disks.tsx";
 import { JobFailure } from "./job-failure.tsx";
 import { JobHead } from "./job-head.tsx";

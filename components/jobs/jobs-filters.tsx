@@ -9,7 +9,7 @@ import { engineQueries } from "#client/queries.ts";
 import { JOB_STATE_WORDS } from "#client/work-words.ts";
 import { Button } from "#components/ui/button.tsx";
 import { Select, TextField } from "#components/ui/field.tsx";
-import type { JobRow } from "#contract/engine.ts";
+import type { JobRow } from "#contract/engine-jobs.ts";
 
 type Filter = { vm: string | null; state: JobRow["state"] | null };
 /** Names offered while somebody types. */

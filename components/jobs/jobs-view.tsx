@@ -15,7 +15,7 @@ import { Moment } from "#components/patterns/moment.tsx";
 import { PageHead } from "#components/patterns/page-head.tsx";
 import { EmptyPanel } from "#components/patterns/state-panel.tsx";
 import { Button, buttonLook } from "#components/ui/button.tsx";
-import type { JobRow } from "#contract/engine.ts";
+import type { JobRow } from "#contract/engine-jobs.ts";
 import { JobsFilters } from "./jobs-filters.tsx";
 
 const COLUMNS: readonly Column<JobRow>[] = [

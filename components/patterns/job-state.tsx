@@ -1,7 +1,7 @@
 import { CircleCheck, type CircleDashed, CircleSlash, CircleX, Hourglass, LoaderCircle, Unplug } from "lucide-react";
 import { JOB_STATE_WORDS } from "#client/work-words.ts";
 import { cx } from "#components/ui/cx.ts";
-import type { JobRow } from "#contract/engine.ts";
+import type { JobRow } from "#contract/engine-jobs.ts";
 import { TONE_TEXT } from "./axis-badge.tsx";
 
 const SHAPES: Record<JobRow["state"], typeof CircleDashed> = {

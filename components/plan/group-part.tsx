@@ -3,7 +3,8 @@ import { CircleSlash } from "lucide-react";
 import Link from "next/link";
 import { JobState } from "#components/patterns/job-state.tsx";
 import { Check } from "#components/ui/check.tsx";
-import type { JobRow, PlanGroup } from "#contract/engine.ts";
+import type { PlanGroup } from "#contract/engine.ts";
+import type { JobRow } from "#contract/engine-jobs.ts";
 import { PlanCounts } from "./plan-counts.tsx";
 import { PlanStateMark, TierMark } from "./plan-head.tsx";
 

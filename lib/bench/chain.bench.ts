@@ -9,7 +9,7 @@ import type { Page } from "@playwright/test";
 import { SimController } from "#agent/simulated/controller.ts";
 import { fleetVmId } from "#agent/simulated/fleet.ts";
 import { domainsOf } from "#agent/simulated/state.ts";
-import type { Chain } from "#contract/engine.ts";
+import type { Chain } from "#contract/engine-vms.ts";
 import { assignLanes } from "#graph/lanes.ts";
 import { graphNodes } from "#graph/nodes.ts";
 import { connectEngine, waitFor } from "#run/api.ts";

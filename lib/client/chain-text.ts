@@ -1,5 +1,5 @@
 import { AGREEMENT_LABELS, FRESHNESS_LABELS, findingAsText, verdictLine } from "#chain/words.ts";
-import type { Chain, ChainFinding } from "#contract/engine.ts";
+import type { Chain, ChainFinding } from "#contract/engine-vms.ts";
 import { formatBytes, toIsoUtc } from "./format.ts";
 
 /** A finding for a ticket or a call; the same finding always gives the same text. */

@@ -1,5 +1,5 @@
 /** Apart from the words of jobs: every screen needs these, and only some need those. */
-import type { JobRow } from "#contract/engine.ts";
+import type { JobRow } from "#contract/engine-jobs.ts";
 
 export const JOB_STATE_NAMES = ["queued", "running", "succeeded", "failed", "cancelled", "lost"] as const;
 

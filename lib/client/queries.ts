@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, type Query, queryOptions } from "@tanstack/react-query";
 import { LIMITS } from "#chain/limits.ts";
-import type { JobRow, VmQuery } from "#contract/engine.ts";
+import type { JobRow } from "#contract/engine-jobs.ts";
+import type { VmQuery } from "#contract/engine-vms.ts";
 import type { EngineApi } from "./api.ts";
 import { isOver } from "./job-states.ts";
 import type { AuditState, FleetState } from "./url-state.ts";

@@ -1,6 +1,6 @@
 import type { Remedy } from "#chain/model.ts";
-import type { ChainFinding } from "#contract/engine.ts";
 import type { PlanRequestInput } from "#contract/engine-plans.ts";
+import type { ChainFinding } from "#contract/engine-vms.ts";
 
 /** What is asked for when somebody takes this remedy of this finding; null: the remedy is no plan (explain). */
 export function planRequestOf(remedy: Remedy, finding: Pick<ChainFinding, "id" | "subject">): PlanRequestInput | null {

@@ -1,5 +1,6 @@
 import type { Eligibility, VmSituation } from "#chain/can.ts";
-import type { Chain, Role, Vm, VmRow } from "#contract/engine.ts";
+import type { Role } from "#contract/engine.ts";
+import type { Chain, Vm, VmRow } from "#contract/engine-vms.ts";
 
 /** What the eligibility functions ask of a VM, from what this page has read. Without a role nothing is allowed. */
 export function toSituation(chain: Chain, vm: Vm | undefined, role: Role | undefined): VmSituation {

@@ -1,7 +1,9 @@
 /** How plans, jobs and backups are called for people. */
 import type { BackupState } from "#chain/model.ts";
 import type { PlanTier, PlanVerb, StepPlace } from "#chain/plan/model.ts";
-import type { BackupView, JobRow, JobView, PlanView } from "#contract/engine.ts";
+import type { PlanView } from "#contract/engine.ts";
+import type { BackupView } from "#contract/engine-backups.ts";
+import type { JobRow, JobView } from "#contract/engine-jobs.ts";
 import type { Tone } from "./words.ts";
 
 type Word = { label: string; hint: string };

@@ -1,15 +1,10 @@
 /** People, their sessions, programs' keys, settings: the part of the engine's API that says who may do what. */
 import { oc } from "@orpc/contract";
 import { z } from "zod";
-import { LIMITS } from "#chain/limits.ts";
 import { isoTime, uuid } from "./common.ts";
+import { cursor, limit, page } from "./paging.ts";
 import { PASSWORD_LENGTH } from "./password.ts";
 import { ROLES } from "./roles.ts";
-
-const cursor = z.string().max(512).optional();
-const limit = z.coerce.number().int().min(1).max(LIMITS.pageSize).default(50);
-const page = <T extends z.ZodType>(item: T) =>
-  z.object({ items: z.array(item), nextCursor: z.string().nullable(), total: z.int() });
 
 export const newPassword = z
   .string()

@@ -1,12 +1,11 @@
-/** Plans, jobs, backups: the part of the engine's API that changes something. */
-import { eventIterator, oc } from "@orpc/contract";
+/** Plans: what would be done, previewed, and applied at most once; for one VM and for several. */
+import { oc } from "@orpc/contract";
 import { z } from "zod";
 import { LIMITS } from "#chain/limits.ts";
 import * as model from "#chain/model.ts";
 import { BACKUP_MODES, PLAN_INTENTS, PLAN_MODES, STEP_PLACES } from "#chain/plan/model.ts";
-import { verifyItemSchema } from "./agent-operations.ts";
-import { bytes, checkpointName, diskTarget, hostName, isoTime, sha256Hex, uuid, vmId } from "./common.ts";
-import { bundleSchema } from "./engine-bundle.ts";
+import { bytes, checkpointName, diskTarget, hostName, isoTime, uuid, vmId } from "./common.ts";
+import { jobRowSchema } from "./engine-jobs.ts";
 
 const findingId = z.string().min(1).max(3_000);
 const checkpointIds = z.array(checkpointName).min(1).max(LIMITS.checkpointsPerVm);
@@ -143,107 +142,6 @@ export const planSchema = z.object({
 });
 export type PlanView = z.infer<typeof planSchema>;
 
-export const JOB_STATES = ["queued", "running", "succeeded", "failed", "cancelled", "lost"] as const;
-export const JOB_STEP_STATES = ["queued", "running", "succeeded", "failed", "skipped"] as const;
-export const jobRowSchema = z.object({
-  id: uuid,
-  planId: uuid.nullable(),
-  groupId: uuid.nullable(),
-  vmId,
-  vmName: z.string(),
-  kind: z.enum(PLAN_INTENTS),
-  state: z.enum(JOB_STATES),
-  /** Who applied the plan; "driftline" when policy did. */
-  actor: z.string(),
-  reason: z.string().nullable(),
-  createdAt: isoTime,
-  startedAt: isoTime.nullable(),
-  endedAt: isoTime.nullable(),
-  stepsDone: z.int(),
-  stepsTotal: z.int(),
-  progress: z.object({ doneBytes: bytes, totalBytes: bytes.nullable() }).nullable(),
-  /** Since when the host has not answered a job that is still running; null while it answers. */
-  lostContactSince: isoTime.nullable(),
-  cancelRequestedAt: isoTime.nullable(),
-  error: z.string().nullable(),
-});
-export type JobRow = z.infer<typeof jobRowSchema>;
-
-export const jobSchema = jobRowSchema.extend({
-  steps: z.array(
-    z.object({
-      n: z.int(),
-      verb: z.string(),
-      subject: z.string(),
-      call: z.string(),
-      place: z.enum(STEP_PLACES),
-      state: z.enum(JOB_STEP_STATES),
-      startedAt: isoTime.nullable(),
-      endedAt: isoTime.nullable(),
-      /** Our explanation. */
-      error: z.string().nullable(),
-      /** The host's own words. */
-      hostMessage: z.string().nullable(),
-      /** What came of it in words, for instance "already there" or "metadata only". */
-      outcome: z.string().nullable(),
-    }),
-  ),
-  /** Per disk while a backup runs or after it. */
-  disks: z.array(
-    z.object({
-      target: z.string(),
-      mode: z.enum(["full", "incremental"]),
-      bytes: bytes.nullable(),
-      path: z.string().nullable(),
-    }),
-  ),
-  /** What was observed afterwards; null: not yet, or it could not be read (then `error` says so). */
-  proof: z
-    .object({
-      observedAt: isoTime,
-      digest: z.string(),
-      agreement: z.enum(model.AGREEMENTS),
-      /** Promised findings that are gone, and those that still stand. */
-      gone: z.array(z.string()),
-      left: z.array(z.string()),
-      /** Findings that were not there before. */
-      appeared: z.array(z.string()),
-    })
-    .nullable(),
-});
-export type JobView = z.infer<typeof jobSchema>;
-
-export const backupSchema = z.object({
-  id: uuid,
-  vmId,
-  jobId: uuid.nullable(),
-  hostId: uuid.nullable(),
-  checkpointId: z.string().nullable(),
-  kind: z.enum(["full", "incremental", "mixed"]),
-  state: z.enum(model.BACKUP_STATES),
-  startedAt: isoTime,
-  endedAt: isoTime.nullable(),
-  bytes: bytes.nullable(),
-  error: z.string().nullable(),
-  disks: z.array(
-    z.object({
-      target: z.string(),
-      mode: z.enum(["full", "incremental"]),
-      base: z.string().nullable(),
-      path: z.string().nullable(),
-      backing: z.string().nullable(),
-      bytes: bytes.nullable(),
-      /** Of the disk's content at that point in time, read back from the chain of files right after the backup. */
-      sha256: sha256Hex.nullable(),
-    }),
-  ),
-  /** The newest verification, if there was one. */
-  verified: z.object({ at: isoTime, ok: z.boolean(), detail: z.string() }).nullable(),
-});
-export type BackupView = z.infer<typeof backupSchema>;
-
-const cursor = z.string().max(512).optional();
-const limit = z.coerce.number().int().min(1).max(LIMITS.pageSize).default(50);
 const lossIds = z.array(z.string().max(300)).max(LIMITS.checkpointsPerVm);
 const applyInput = {
   confirm: z.string().max(LIMITS.vmNameLength).optional(),
@@ -336,61 +234,5 @@ export const planGroupRoutes = {
           }),
         ),
       }),
-    ),
-};
-export const jobRoutes = {
-  list: oc
-    .route({ method: "GET", path: "/jobs", summary: "Jobs, newest first" })
-    .input(
-      z.strictObject({
-        vmId: vmId.optional(),
-        state: z.enum(JOB_STATES).optional(),
-        /** Jobs of the parts of one plan over several VMs. */
-        groupId: uuid.optional(),
-        cursor,
-        limit,
-      }),
-    )
-    .output(z.object({ items: z.array(jobRowSchema), nextCursor: z.string().nullable(), total: z.int() })),
-  get: oc
-    .route({ method: "GET", path: "/jobs/{jobId}", summary: "One job with its steps, progress and proof" })
-    .input(z.strictObject({ jobId: uuid }))
-    .output(jobSchema),
-  bundle: oc
-    .route({ method: "GET", path: "/jobs/{jobId}/bundle", summary: "Support bundle of one job" })
-    .input(z.strictObject({ jobId: uuid }))
-    .output(bundleSchema),
-  cancel: oc
-    .route({
-      method: "POST",
-      path: "/jobs/{jobId}/cancel",
-      summary: "Stop after the running step; a backup is aborted",
-    })
-    .input(z.strictObject({ jobId: uuid }))
-    .output(jobSchema),
-};
-export const backupRoutes = {
-  list: oc
-    .route({ method: "GET", path: "/vms/{vmId}/backups", summary: "Backup history, kept" })
-    .input(z.strictObject({ vmId, cursor, limit }))
-    .output(z.object({ items: z.array(backupSchema), nextCursor: z.string().nullable(), total: z.int() })),
-  get: oc
-    .route({ method: "GET", path: "/backups/{backupId}", summary: "One backup with its files" })
-    .input(z.strictObject({ backupId: uuid }))
-    .output(backupSchema),
-  verify: oc
-    .route({
-      method: "POST",
-      path: "/backups/{backupId}/verify",
-      summary: "Restore proof: checks, restores to a temporary file, compares; streamed, and its result is kept",
-    })
-    .input(z.strictObject({ backupId: uuid }))
-    .output(
-      eventIterator(
-        z.union([
-          verifyItemSchema,
-          z.object({ type: z.literal("result"), ok: z.boolean(), detail: z.string(), at: isoTime }),
-        ]),
-      ),
     ),
 };

@@ -1,182 +1,26 @@
 /** The engine's API, `/api/v1`: what the browser, scripts and other managers use. */
 import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
-import { LIMITS } from "#chain/limits.ts";
-import * as model from "#chain/model.ts";
-import {
-  bucketsQuery,
-  bytes,
-  checkpointName,
-  diskTarget,
-  extentsSchema,
-  findingSchema,
-  hostCheckpointSchema,
-  hostName,
-  imageIdentitySchema,
-  isoTime,
-  observeErrorSchema,
-  uuid,
-  vmId,
-} from "./common.ts";
+import { isoTime, uuid, vmId } from "./common.ts";
+import { auditRoutes } from "./engine-audit.ts";
+import { backupRoutes } from "./engine-backups.ts";
 import { bundleSchema } from "./engine-bundle.ts";
 import { hostChanges, hostSchema } from "./engine-hosts.ts";
+import { jobRoutes } from "./engine-jobs.ts";
 import { accountRoutes, apiKeyRoutes, settingsRoutes, userRoutes } from "./engine-people.ts";
-import { backupRoutes, jobRoutes, planGroupRoutes, planRoutes } from "./engine-plans.ts";
+import { planGroupRoutes, planRoutes } from "./engine-plans.ts";
+import { vmRoutes } from "./engine-vms.ts";
+import { cursor, limit, page } from "./paging.ts";
 import { ROLES, type Role } from "./roles.ts";
 
+export type { BackupView } from "./engine-backups.ts";
 export type { Bundle } from "./engine-bundle.ts";
 export type { Host } from "./engine-hosts.ts";
+export type { JobRow, JobView } from "./engine-jobs.ts";
 export type { ApiKeyView, OneTimeLink, SessionView, SettingView, UserView } from "./engine-people.ts";
-export type { BackupView, JobRow, JobView, PlanGroup, PlanView } from "./engine-plans.ts";
-
-const cursor = z.string().max(512).optional();
-const limit = z.coerce.number().int().min(1).max(LIMITS.pageSize).default(50);
-const page = <T extends z.ZodType>(item: T) =>
-  z.object({ items: z.array(item), nextCursor: z.string().nullable(), total: z.int() });
+export type { PlanGroup, PlanView } from "./engine-plans.ts";
 
 export { ROLES, type Role };
-
-/** The three independent axes of a VM, never merged. */
-export const axesSchema = z.object({
-  agreement: z.enum(model.AGREEMENTS),
-  nextBackup: z.enum(model.NEXT_BACKUPS),
-  freshness: z.enum(model.FRESHNESSES),
-});
-
-export const jobRefSchema = z.object({ id: z.string(), kind: z.string(), startedAt: isoTime });
-
-export const vmRowSchema = z.object({
-  id: vmId,
-  name: z.string(),
-  hostId: uuid.nullable(),
-  hostName: z.string().nullable(),
-  simulated: z.boolean(),
-  power: z.enum(model.POWERS),
-  axes: axesSchema,
-  /** What the newest complete read said, whatever its age: to be shown as the past, never as the present. */
-  lastKnown: axesSchema.pick({ agreement: true, nextBackup: true }),
-  /** Last complete observation; null: never. */
-  observedAt: isoTime.nullable(),
-  /** Last attempt that failed after it, if any. */
-  error: observeErrorSchema.nullable(),
-  kinds: z.array(z.object({ kind: z.enum(model.FINDING_KINDS), severity: z.enum(model.SEVERITIES), count: z.int() })),
-  checkpoints: z.int(),
-  disks: z.int(),
-  lastBackup: z
-    .object({ kind: z.enum(["full", "incremental", "mixed"]), bytes: bytes.nullable(), at: isoTime })
-    .nullable(),
-  job: jobRefSchema.nullable(),
-});
-export type VmRow = z.infer<typeof vmRowSchema>;
-
-export const vmSchema = vmRowSchema.extend({
-  runtimeId: z.string().nullable(),
-  firstSeenAt: isoTime,
-  revision: z.int(),
-  diskList: z.array(
-    z.object({
-      id: uuid,
-      target: z.string(),
-      source: z.string().nullable(),
-      format: z.string(),
-      virtualSize: bytes.nullable(),
-      identity: imageIdentitySchema.nullable(),
-      firstSeenAt: isoTime,
-      retiredAt: isoTime.nullable(),
-    }),
-  ),
-});
-export type Vm = z.infer<typeof vmSchema>;
-
-export const recordCheckpointSchema = z.object({
-  id: z.string(),
-  parentId: z.string().nullable(),
-  createdAt: isoTime,
-  state: z.enum(model.RECORD_STATES),
-  disks: z.array(z.string()),
-  origin: z.enum(model.RECORD_ORIGINS),
-  backup: z.enum(model.BACKUP_STATES).nullable(),
-});
-
-export const diskBitmapSchema = z.object({
-  name: z.string(),
-  state: z.enum(model.BITMAP_STATES),
-  dirtyBytes: bytes.nullable(),
-  granularity: bytes,
-  layer: z.string(),
-}) satisfies z.ZodType<model.DiskBitmap>;
-
-export const chainFindingSchema = findingSchema.extend({ since: isoTime });
-export type ChainFinding = z.infer<typeof chainFindingSchema>;
-
-export const diskVerdictSchema = z.object({
-  disk: z.string(),
-  verdict: z.enum(model.VERDICTS),
-  from: z.string().nullable(),
-  estimatedBytes: bytes.nullable(),
-  reason: z.string().nullable(),
-  /** Verdict of the newest complete read when nothing newer is known (`verdict` is then unknown); else null. */
-  lastKnown: z.enum(model.VERDICTS).nullable(),
-}) satisfies z.ZodType<model.DiskVerdict>;
-
-export const chainSchema = z.object({
-  vm: z.object({
-    id: vmId,
-    name: z.string(),
-    hostId: uuid.nullable(),
-    hostName: z.string().nullable(),
-    simulated: z.boolean(),
-    power: z.enum(model.POWERS),
-  }),
-  record: z.object({ revision: z.int(), checkpoints: z.array(recordCheckpointSchema) }),
-  /** The last known read. `status` failed: `error` is why the newest attempt gave nothing; what stands here is older. */
-  host: z.object({
-    status: z.enum(["observed", "failed", "never"]),
-    observedAt: isoTime.nullable(),
-    /** When the newest attempt was made, whether it worked or not. */
-    triedAt: isoTime.nullable(),
-    source: z.enum(["qmp", "image"]).nullable(),
-    runtimeId: z.string().nullable(),
-    digest: z.string().nullable(),
-    /** null: libvirt's list could not be read, which is not "no checkpoints". */
-    checkpoints: z.array(hostCheckpointSchema.omit({ current: true, hasDisksElement: true })).nullable(),
-    disks: z.array(
-      z.object({
-        target: z.string(),
-        source: z.string().nullable(),
-        format: z.string(),
-        virtualSize: bytes.nullable(),
-        identity: imageIdentitySchema.nullable(),
-        /** null: this disk's bitmaps could not be read; `error` says why. */
-        bitmaps: z.array(diskBitmapSchema).nullable(),
-        error: observeErrorSchema.nullable(),
-      }),
-    ),
-    error: observeErrorSchema.nullable(),
-  }),
-  findings: z.array(chainFindingSchema),
-  nextBackup: z.array(diskVerdictSchema),
-  agreement: z.enum(model.AGREEMENTS),
-  freshness: z.enum(model.FRESHNESSES),
-});
-export type Chain = z.infer<typeof chainSchema>;
-
-const countMap = <K extends string>(keys: readonly [K, ...K[]]) => z.record(z.enum(keys), z.int());
-
-export const vmQuery = z.strictObject({
-  q: z.string().max(LIMITS.searchLength).optional(),
-  host: uuid.optional(),
-  agreement: z.enum(model.AGREEMENTS).optional(),
-  nextBackup: z.enum(model.NEXT_BACKUPS).optional(),
-  freshness: z.enum(model.FRESHNESSES).optional(),
-  kind: z.enum(model.FINDING_KINDS).optional(),
-  sort: z
-    .enum(["name", "-name", "severity", "host", "observed", "-observed", "checkpoints", "-checkpoints"])
-    .default("name"),
-  cursor,
-  limit,
-});
-export type VmQuery = z.infer<typeof vmQuery>;
 
 export const engineEventSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("vm"), vmId, at: isoTime }),
@@ -185,16 +29,6 @@ export const engineEventSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("heartbeat"), at: isoTime }),
 ]);
 export type EngineEvent = z.infer<typeof engineEventSchema>;
-
-export const registerCheckpointInput = z.strictObject({
-  vmId,
-  id: checkpointName,
-  parentId: checkpointName.nullable(),
-  createdAt: isoTime,
-  disks: z.array(diskTarget).min(1).max(LIMITS.disksPerVm),
-});
-
-export const AUDIT_OUTCOMES = ["done", "unchanged", "refused", "failed"] as const;
 
 export const engineContract = {
   me: oc
@@ -209,90 +43,7 @@ export const engineContract = {
         hosts: z.array(uuid).nullable(),
       }),
     ),
-  vms: {
-    list: oc
-      .route({ method: "GET", path: "/vms", summary: "Fleet rows and counts per axis" })
-      .input(vmQuery)
-      .output(
-        page(vmRowSchema).extend({
-          /** Over the whole fleet, the other filters applied. */
-          counts: z.object({
-            agreement: countMap(model.AGREEMENTS),
-            nextBackup: countMap(model.NEXT_BACKUPS),
-            freshness: countMap(model.FRESHNESSES),
-            kind: z.partialRecord(z.enum(model.FINDING_KINDS), z.int()),
-          }),
-        }),
-      ),
-    get: oc
-      .route({ method: "GET", path: "/vms/{vmId}", summary: "One VM: host, power, axes, disks, current job" })
-      .input(z.strictObject({ vmId }))
-      .output(vmSchema),
-    chain: oc
-      .route({ method: "GET", path: "/vms/{vmId}/chain", summary: "The three witnesses together" })
-      .input(z.strictObject({ vmId }))
-      .output(chainSchema),
-    observe: oc
-      .route({ method: "POST", path: "/vms/{vmId}/observe", summary: "Read the host now; answers as chain" })
-      .input(z.strictObject({ vmId }))
-      .output(chainSchema),
-    validate: oc
-      .route({ method: "POST", path: "/vms/{vmId}/validate", summary: "Validate the complete set; changes nothing" })
-      .input(z.strictObject({ vmId }))
-      .output(
-        z.object({
-          valid: z.boolean().nullable(),
-          findings: z.array(findingSchema),
-          observedAt: isoTime.nullable(),
-          unknown: z.array(z.object({ disk: z.string().nullable(), error: observeErrorSchema })),
-        }),
-      ),
-    checkpoints: oc
-      .route({ method: "GET", path: "/vms/{vmId}/checkpoints", summary: "The record, in topological order" })
-      .input(z.strictObject({ vmId, cursor, limit }))
-      .output(page(recordCheckpointSchema)),
-    registerCheckpoint: oc
-      .route({
-        method: "POST",
-        path: "/vms/{vmId}/checkpoints",
-        successStatus: 201,
-        summary: "Register a checkpoint that another manager made",
-      })
-      .input(registerCheckpointInput)
-      .output(recordCheckpointSchema),
-    findings: oc
-      .route({ method: "GET", path: "/vms/{vmId}/findings", summary: "Findings with their history, newest first" })
-      .input(z.strictObject({ vmId, cursor, limit }))
-      .output(page(chainFindingSchema.extend({ endedAt: isoTime.nullable() }))),
-    extents: oc
-      .route({
-        method: "GET",
-        path: "/vms/{vmId}/disks/{target}/bitmaps/{name}/extents",
-        summary: "Dirty extents of one bitmap",
-      })
-      .input(z.strictObject({ vmId, target: diskTarget, name: hostName.min(1), buckets: bucketsQuery }))
-      .output(extentsSchema),
-    bundle: oc
-      .route({ method: "GET", path: "/vms/{vmId}/bundle", summary: "Support bundle of one VM" })
-      .input(z.strictObject({ vmId }))
-      .output(bundleSchema),
-    samples: oc
-      .route({ method: "GET", path: "/vms/{vmId}/samples", summary: "Dirty counts over time, newest first" })
-      .input(z.strictObject({ vmId, disk: diskTarget.optional(), bitmap: hostName.optional(), cursor, limit }))
-      .output(
-        page(
-          z.object({
-            disk: z.string(),
-            bitmap: z.string(),
-            layer: z.string(),
-            at: isoTime,
-            dirtyBytes: bytes,
-            granularity: bytes,
-            runtimeId: z.string().nullable(),
-          }),
-        ),
-      ),
-  },
+  vms: vmRoutes,
   hosts: {
     list: oc
       .route({ method: "GET", path: "/hosts", summary: "Hosts with their last contact and capabilities" })
@@ -312,44 +63,7 @@ export const engineContract = {
       .output(z.object({ observed: z.int(), unchanged: z.int(), failed: z.int(), host: hostSchema })),
     ...hostChanges,
   },
-  audit: {
-    list: oc
-      .route({ method: "GET", path: "/audit", summary: "Who did what, newest first" })
-      .input(
-        z.strictObject({
-          subject: z.string().max(300).optional(),
-          actor: z.string().max(300).optional(),
-          action: z.string().max(100).optional(),
-          outcome: z.enum(AUDIT_OUTCOMES).optional(),
-          /** From this time on, and before that one. */
-          from: isoTime.optional(),
-          to: isoTime.optional(),
-          cursor,
-          limit,
-        }),
-      )
-      .output(
-        page(
-          z.object({
-            id: z.string(),
-            at: isoTime,
-            actor: z.string(),
-            role: z.enum(ROLES).nullable(),
-            action: z.string(),
-            subject: z.string().nullable(),
-            /** What the subject is called now, where it is a VM that the caller may see. */
-            subjectName: z.string().nullable(),
-            outcome: z.enum(AUDIT_OUTCOMES),
-            detail: z.string().nullable(),
-            traceId: z.string().nullable(),
-            planId: uuid.nullable(),
-            jobId: uuid.nullable(),
-            /** Given by the person. */
-            reason: z.string().nullable(),
-          }),
-        ),
-      ),
-  },
+  audit: auditRoutes,
   plans: planRoutes,
   planGroups: planGroupRoutes,
   jobs: jobRoutes,

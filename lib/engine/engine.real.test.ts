@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import type { Chain } from "#contract/engine.ts";
+import type { Chain } from "#contract/engine-vms.ts";
 import { inTransaction, lockVm, savePresenceError, touchUnchanged } from "#db/index.ts";
 import { readHost } from "./observe/read.ts";
 import type { Engine } from "./state.ts";

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AGREEMENTS, FRESHNESSES, NEXT_BACKUPS } from "#chain/model.ts";
-import type { VmRow } from "#contract/engine.ts";
+import type { VmRow } from "#contract/engine-vms.ts";
 import { FLEET_SORTS } from "#db/index.ts";
 import type { Engine } from "./state.ts";
 import { call, openRig, type Rig } from "./testing/rig.ts";

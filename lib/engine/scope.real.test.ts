@@ -2,7 +2,8 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Chain, Host, VmRow } from "#contract/engine.ts";
+import type { Host } from "#contract/engine.ts";
+import type { Chain, VmRow } from "#contract/engine-vms.ts";
 import { handleApi } from "./http/handle.ts";
 import { ROUTES } from "./http/routes.ts";
 import { readHost } from "./observe/read.ts";

@@ -5,7 +5,8 @@ import type { ContractRouterClient } from "@orpc/contract";
 import type { JsonifiedClient } from "@orpc/openapi-client";
 import { OpenAPILink } from "@orpc/openapi-client/fetch";
 import { engineContract } from "#contract/engine.ts";
-import type { JobView, PlanView } from "#contract/engine-plans.ts";
+import type { JobView } from "#contract/engine-jobs.ts";
+import type { PlanView } from "#contract/engine-plans.ts";
 import type { Problem } from "#contract/problem.ts";
 
 export type EngineClient = JsonifiedClient<ContractRouterClient<typeof engineContract>>;

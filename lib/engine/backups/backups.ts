@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { BackupView } from "#contract/engine-plans.ts";
+import type { BackupView } from "#contract/engine-backups.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { getBackup as findBackup, listBackups as findBackups } from "#db/index.ts";
 import { cursorTime, decodeCursor, encodeCursor } from "../cursor.ts";

@@ -1,4 +1,4 @@
-import type { JobView } from "#contract/engine-plans.ts";
+import type { JobView } from "#contract/engine-jobs.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { inTransaction, readJobToRun, requestCancel, writeAudit } from "#db/index.ts";
 import { actorName, assertRole } from "../actor.ts";

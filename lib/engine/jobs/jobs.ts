@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type JobView, jobSchema } from "#contract/engine-plans.ts";
+import { type JobView, jobSchema } from "#contract/engine-jobs.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { getJob as findJob, listJobs as findJobs, type JobState } from "#db/index.ts";
 import { cursorTime, decodeCursor, encodeCursor } from "../cursor.ts";

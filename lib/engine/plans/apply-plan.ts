@@ -1,4 +1,4 @@
-import type { JobRow } from "#contract/engine-plans.ts";
+import type { JobRow } from "#contract/engine-jobs.ts";
 import { getJobRow, getPlan } from "#db/index.ts";
 import { assertRole } from "../actor.ts";
 import type { Context } from "../state.ts";

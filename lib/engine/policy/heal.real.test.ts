@@ -1,8 +1,8 @@
 /** What policy may take away by itself, and what it leaves to a person: over a simulated host and a real database. */
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Chain } from "#contract/engine.ts";
-import type { JobRow } from "#contract/engine-plans.ts";
+import type { JobRow } from "#contract/engine-jobs.ts";
+import type { Chain } from "#contract/engine-vms.ts";
 import type { Engine } from "../state.ts";
 import { call, openRig, type Rig, type SimHost, until } from "../testing/rig.ts";
 import { actByPolicy } from "./act.ts";

@@ -1,8 +1,9 @@
 /** Policy on two real hosts: what libvirt lost is told to it again by itself, in time, and once. */
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Chain } from "#contract/engine.ts";
-import type { JobRow, JobView, PlanView } from "#contract/engine-plans.ts";
+import type { JobRow, JobView } from "#contract/engine-jobs.ts";
+import type { PlanView } from "#contract/engine-plans.ts";
+import type { Chain } from "#contract/engine-vms.ts";
 import type { Problem } from "#contract/problem.ts";
 import { applyScenario, findScenario, prepareScenario } from "#lab/scenarios/index.ts";
 import { startEngine } from "../start.ts";

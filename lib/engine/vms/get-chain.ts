@@ -2,7 +2,7 @@ import { summariseBitmaps } from "#chain/bitmaps.ts";
 import type { DiskObservation, DiskVerdict, Freshness, Observation, RecordCheckpoint } from "#chain/model.ts";
 import { orderCheckpoints } from "#chain/order.ts";
 import { isLive, readCheckpoints } from "#chain/trust.ts";
-import type { Chain } from "#contract/engine.ts";
+import type { Chain } from "#contract/engine-vms.ts";
 import { getHost, listOpenFindings, listPresence, readRecord } from "#db/index.ts";
 import { readSpeakersObservation } from "../observe/recompute.ts";
 import { chooseSpeaker } from "../observe/speaker.ts";

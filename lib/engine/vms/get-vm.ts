@@ -1,4 +1,4 @@
-import type { Vm } from "#contract/engine.ts";
+import type { Vm } from "#contract/engine-vms.ts";
 import { listDisks } from "#db/index.ts";
 import type { Context } from "../state.ts";
 import { toVmRow } from "./list-vms.ts";

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { z as zod } from "zod";
 import { AGREEMENTS, type FindingKind, FRESHNESSES, NEXT_BACKUPS, type Severity } from "#chain/model.ts";
-import type { VmQuery, VmRow } from "#contract/engine.ts";
+import type { VmQuery, VmRow } from "#contract/engine-vms.ts";
 import { CURSOR_TYPES, type FleetRow, listFleet } from "#db/index.ts";
 import { cursorNumber, cursorText, decodeCursor, encodeCursor } from "../cursor.ts";
 import { scopeOf } from "../scope.ts";

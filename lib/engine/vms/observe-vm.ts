@@ -1,4 +1,4 @@
-import type { Chain } from "#contract/engine.ts";
+import type { Chain } from "#contract/engine-vms.ts";
 import { writeAudit } from "#db/index.ts";
 import { actorName } from "../actor.ts";
 import { toObserveError } from "../agents/failure.ts";

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { RecordCheckpoint } from "#chain/model.ts";
-import type { registerCheckpointInput } from "#contract/engine.ts";
+import type { registerCheckpointInput } from "#contract/engine-vms.ts";
 import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { getCheckpoint, insertCheckpoint, inTransaction, listDisks, lockVm, type Tx, writeAudit } from "#db/index.ts";

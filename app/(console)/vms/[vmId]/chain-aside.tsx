@@ -6,7 +6,7 @@ import { NextBackupCard } from "#components/backup/next-backup.tsx";
 import { FindingsPanel } from "#components/findings/findings-panel.tsx";
 import { loadLater } from "#components/ui/load-later.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
-import type { Chain, ChainFinding, Vm } from "#contract/engine.ts";
+import type { Chain, ChainFinding, Vm } from "#contract/engine-vms.ts";
 import type { ChainUrl } from "./chain-stage.tsx";
 import type { ChainModel } from "./use-chain-model.ts";
 

@@ -5,7 +5,7 @@ import { ChainEmpty } from "#components/chain/chain-empty.tsx";
 import { ChainList } from "#components/chain/chain-list.tsx";
 import { loadLater } from "#components/ui/load-later.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
-import type { Chain } from "#contract/engine.ts";
+import type { Chain } from "#contract/engine-vms.ts";
 import type { ChainModel } from "./use-chain-model.ts";
 
 const Loading = () => <Skeleton className="h-96 w-full xl:h-[max(24rem,calc(100dvh-17rem))] rounded-lg" />;

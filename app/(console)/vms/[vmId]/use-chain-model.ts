@@ -7,7 +7,7 @@ import type { Overlay } from "#client/url-state.ts";
 import { backupsByCheckpoint } from "#components/chain/backups.ts";
 import { sortFindings } from "#components/findings/findings-panel.tsx";
 import { isPast } from "#components/patterns/axis-badge.tsx";
-import type { Chain } from "#contract/engine.ts";
+import type { Chain } from "#contract/engine-vms.ts";
 import { bitmapMatrix } from "#graph/matrix.ts";
 import { graphNodes } from "#graph/nodes.ts";
 

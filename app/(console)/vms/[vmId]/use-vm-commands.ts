@@ -8,7 +8,7 @@ import { useCommands } from "#client/commands.tsx";
 import { useCopy } from "#client/copy.ts";
 import { CHAIN_VIEWS, type ChainViewName, type chainParsers, OVERLAYS } from "#client/url-state.ts";
 import type { Planning } from "#client/use-make-plan.ts";
-import type { Chain, ChainFinding } from "#contract/engine.ts";
+import type { Chain, ChainFinding } from "#contract/engine-vms.ts";
 import type { GraphNode } from "#graph/types.ts";
 
 type Url = inferParserType<typeof chainParsers>;

@@ -27,7 +27,7 @@ import { SimulatedBanner } from "#components/patterns/simulated-banner.tsx";
 import { ErrorPanel, OldNotice } from "#components/patterns/state-panel.tsx";
 import { loadLater } from "#components/ui/load-later.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
-import type { Chain } from "#contract/engine.ts";
+import type { Chain } from "#contract/engine-vms.ts";
 import { ChainAside } from "./chain-aside.tsx";
 import { ChainStage } from "./chain-stage.tsx";
 import { useChainModel } from "./use-chain-model.ts";
