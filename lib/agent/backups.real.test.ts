@@ -106,6 +106,18 @@ describe("backups of a real host", () => {
     await vm.start();
   });
 
+  it("makes an increment where libvirt, killed as a job ended, has left its own bitmap of that job", async () => {
+    await vm.write("vdb", MIB, MIB, 4);
+    await backups.make(vm.id, "four", [backups.full("vdb", "guest/four/vdb.qcow2")]);
+    const node = await nodeOf((args) => vm.virsh(args), vm.id, vm.disk("vdb").path);
+    await vm.qmp({ execute: "block-dirty-bitmap-add", arguments: { node, name: "backup-vdb", persistent: false } });
+    const wanted = [backups.incremental("vdb", "four", "guest/five/vdb.qcow2", "guest/four/vdb.qcow2")];
+    expect(await backups.make(vm.id, "five", wanted)).toMatchObject({ state: "finished", checkpointId: "five" });
+    const names = (await vm.bitmaps()).flatMap(({ target, name }) => (target === "vdb" ? [name] : []));
+    expect(names).toEqual(expect.arrayContaining(["four", "five"]));
+    expect(names).not.toContain("backup-vdb");
+  });
+
   it("takes a raw disk along in full and leaves it out of the checkpoint; alone it makes none", async () => {
     const disks = [
       { target: "vda", sizeMiB: 8 },

@@ -15,6 +15,7 @@ import { type BackupWatch, type Place, toSight } from "./backup-watch.ts";
 import type { CallPool } from "./call-pool.ts";
 import { CallFailure } from "./call-process.ts";
 import type { CallOps } from "./ipc.ts";
+import { removeLeftHelpers } from "./left-helpers.ts";
 import { observeDomain } from "./observe.ts";
 
 /** libvirt itself gives up on its lock after 30 s. */
@@ -51,6 +52,7 @@ export async function beginBackup(parts: BackupParts, input: BeginBackupInput): 
     const detail = "libvirt was asked for a backup a moment ago, and it is not known yet what became of it.";
     throw new ProblemError("vm_busy", detail, { subject: vmId });
   }
+  await removeLeftHelpers(pool, observation);
   const place: Place = {
     repository: first.file.repository,
     note: newNote(watch.notes.uri, input, runtimeId, disks),

@@ -34,7 +34,7 @@ function findOffences(items: Item[]): { field: string; reason: string }[] {
  * as long as two calls: a leaf without a parent, which never becomes libvirt's "current" one while there is another. It
  * covers one bitmap a disk, and its deletion is one transaction of QEMU.
  */
-function changesOf(round: Item[]): Change[] {
+export function changesOf(round: readonly Item[]): Change[] {
   const disks = round.map(({ disk, bitmap }) => ({ target: disk, bitmap }));
   const createdAt = new Date(1_000).toISOString();
   return [

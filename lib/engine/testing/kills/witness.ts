@@ -14,7 +14,11 @@ export async function readWitnesses(stage: Stage): Promise<Witnesses> {
     stage.vm.checkpoints(),
     stage.vm.bitmaps(),
   ]);
-  const onDisks = new Set(bitmaps.map((bitmap) => `${bitmap.target}:${bitmap.name}`));
+  // libvirt's own of a backup job, when it was killed as that ended: goes with QEMU, or before the next backup.
+  const isHelper = ({ target, name, persistent }: (typeof bitmaps)[number]) =>
+    !persistent && name === `backup-${target}`;
+  const owned = bitmaps.filter((bitmap) => !isHelper(bitmap));
+  const onDisks = new Set(owned.map((bitmap) => `${bitmap.target}:${bitmap.name}`));
   return { record: keysOf(record), libvirt: keysOf(listed), bitmaps: [...onDisks].sort() };
 }
 
