@@ -37,8 +37,8 @@ export class CallPool {
   /** Children killed or lost since the start, for the metrics. */
   lostChildren = 0;
 
-  /** @param size children kept; up to `max` while others are slow. */
-  constructor(uri: string, { size = 3, max = 8 }: { size?: number; max?: number } = {}) {
+  /** @param size children kept (one is forked in half a second of processor time); up to `max` while others are slow. */
+  constructor(uri: string, { size = 4, max = 8 }: { size?: number; max?: number } = {}) {
     this.#uri = uri;
     this.#size = size;
     this.#max = max;
