@@ -124,6 +124,8 @@ test("one click makes a full backup, the next is incremental, and its restore is
   await expectJob(page);
   await expectReadable(page);
   await openVm(page, "act-backup", "view=list");
+  await expect(page.locator('[data-disk="vda"]')).toContainText("from driftline-");
+  await expect(page.locator('[data-disk="vda"]')).not.toContainText("whose backup is not here");
   await page.getByRole("button", { name: "Back up now", exact: true }).click();
   await expectJob(page);
   await page.goto(`/vms/${id}/backups`);

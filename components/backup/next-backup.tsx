@@ -1,6 +1,6 @@
 "use client";
 import Link from "next/link";
-import type { DiskVerdict, VerdictWord } from "#chain/model.ts";
+import type { VerdictWord } from "#chain/model.ts";
 import type { BackupMode } from "#chain/plan/model.ts";
 import { VERDICT_LABELS, verdictReasonWords } from "#chain/words.ts";
 import { formatBytes } from "#client/format.ts";
@@ -9,11 +9,11 @@ import { Refusal } from "#components/patterns/refusal.tsx";
 import { VerdictMark } from "#components/patterns/verdict-mark.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { cx } from "#components/ui/cx.ts";
-import type { Vm } from "#contract/engine-vms.ts";
+import type { Chain, Vm } from "#contract/engine-vms.ts";
 
 /** What the next run costs on each disk: verdict, base, estimate, reason. `past`: computed from an old observation. */
 export function NextBackupCard(props: {
-  verdicts: (DiskVerdict & { lastKnown: VerdictWord | null })[];
+  verdicts: Chain["nextBackup"];
   past: boolean;
   vmId: string;
   /** The newest backup that finished, or null; undefined: not known yet. */
@@ -90,7 +90,9 @@ export function NextBackupCard(props: {
                   <p className="text-xs text-ink-2">
                     {verdict.from && (
                       <>
-                        from <span className="font-mono">{verdict.from}</span>{" "}
+                        from <span className="font-mono">{verdict.from}</span>
+                        {verdict.isBaseBackedUp === false &&
+                          ", whose backup is not here: one started here is full"}{" "}
                       </>
                     )}
                     {verdict.reason && verdictReasonWords(verdict.reason)}

@@ -102,6 +102,11 @@ export const diskVerdictSchema = z.object({
   reason: z.string().nullable(),
   /** Verdict of the newest complete read when nothing newer is known (`verdict` is then unknown); else null. */
   lastKnown: z.enum(model.VERDICTS).nullable(),
+  /**
+   * Whether a finished backup of `from` with a file of this disk is recorded here. False: another manager made it, or its
+   * files are gone, so a backup started here takes this disk in full. null: there is no `from`.
+   */
+  isBaseBackedUp: z.boolean().nullable(),
 }) satisfies z.ZodType<model.DiskVerdict>;
 
 export const chainSchema = z.object({

@@ -81,12 +81,21 @@ export async function getBackup(db: Reader, backupId: string) {
 }
 
 /** The points of a VM that an increment can be put on, as `checkpoint|disk`: finished, and with a file of that disk. */
-export async function listRestorePoints(db: Reader, vmId: string): Promise<Set<string>> {
-  return new Set((await readRestoreFiles(db, vmId)).keys());
+export async function listRestorePoints(
+  db: Reader,
+  vmId: string,
+  checkpointIds?: readonly string[],
+): Promise<Set<string>> {
+  return new Set((await readRestoreFiles(db, vmId, checkpointIds)).keys());
 }
 
-/** The same, each with the path of its file. */
-export async function readRestoreFiles(db: Reader, vmId: string): Promise<Map<string, string>> {
+/** The same, each with the path of its file. `checkpointIds`: of these alone. */
+export async function readRestoreFiles(
+  db: Reader,
+  vmId: string,
+  checkpointIds?: readonly string[],
+): Promise<Map<string, string>> {
+  if (checkpointIds?.length === 0) return new Map();
   const rows = await db
     .select({ checkpointId: vmBackups.checkpointId, target: disks.target, path: vmBackupDiskMap.path })
     .from(vmBackups)
@@ -97,6 +106,7 @@ export async function readRestoreFiles(db: Reader, vmId: string): Promise<Map<st
         eq(vmBackups.vmId, vmId),
         eq(vmBackups.state, "finished"),
         sql`${vmBackups.checkpointId} is not null and ${vmBackupDiskMap.path} is not null`,
+        checkpointIds && inArray(vmBackups.checkpointId, [...checkpointIds]),
       ),
     )
     .orderBy(asc(vmBackups.startedAt));

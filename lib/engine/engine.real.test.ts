@@ -112,7 +112,15 @@ test("a registered checkpoint that host and bitmaps have makes the three witness
   expect(chain.record.revision).toBe(1);
   expect(chain.agreement).toBe("agrees");
   expect(chain.nextBackup).toEqual([
-    { disk: "vda", verdict: "incremental", from: "cp1", estimatedBytes: 0, reason: null, lastKnown: null },
+    {
+      disk: "vda",
+      verdict: "incremental",
+      from: "cp1",
+      estimatedBytes: 0,
+      reason: null,
+      lastKnown: null,
+      isBaseBackedUp: false,
+    },
   ]);
 });
 

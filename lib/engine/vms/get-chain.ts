@@ -3,7 +3,7 @@ import type { DiskObservation, DiskVerdict, Freshness, Observation, RecordCheckp
 import { orderCheckpoints } from "#chain/order.ts";
 import { isLive, readCheckpoints } from "#chain/trust.ts";
 import type { Chain } from "#contract/engine-vms.ts";
-import { getHost, listOpenFindings, listPresence, readRecord } from "#db/index.ts";
+import { getHost, listOpenFindings, listPresence, listRestorePoints, readRecord } from "#db/index.ts";
 import { readSpeakersObservation } from "../observe/recompute.ts";
 import { chooseSpeaker } from "../observe/speaker.ts";
 import type { Context } from "../state.ts";
@@ -75,6 +75,9 @@ export async function getChain(context: Context, { vmId }: { vmId: string }): Pr
   const error =
     vm.error ??
     (host && (host.state === "offline" || !host.configured) ? (host.error ?? notConfigured(host.name)) : null);
+  const bases = vm.verdicts.flatMap(({ from }) => (from === null ? [] : [from]));
+  const restorePoints = await listRestorePoints(orm, vmId, bases);
+  const isDoubted = error !== null || isPast(row.freshness);
   return {
     vm: {
       id: vmId,
@@ -96,7 +99,10 @@ export async function getChain(context: Context, { vmId }: { vmId: string }): Pr
       error,
     },
     findings: await listOpenFindings(orm, vmId),
-    nextBackup: vm.verdicts.map((verdict) => toVerdict(verdict, error !== null || isPast(row.freshness))),
+    nextBackup: vm.verdicts.map((verdict) => ({
+      ...toVerdict(verdict, isDoubted),
+      isBaseBackedUp: verdict.from === null ? null : restorePoints.has(`${verdict.from}|${verdict.disk}`),
+    })),
     agreement: row.agreement,
     freshness: row.freshness,
   };
@@ -105,7 +111,7 @@ export async function getChain(context: Context, { vmId }: { vmId: string }): Pr
 const isPast = (freshness: Freshness): boolean => freshness === "stale" || freshness === "offline";
 
 /** A verdict that nothing confirms now is no verdict: whoever acts on the answer must not take the past for it. */
-function toVerdict(verdict: DiskVerdict, isDoubted: boolean): Chain["nextBackup"][number] {
+function toVerdict(verdict: DiskVerdict, isDoubted: boolean): Omit<Chain["nextBackup"][number], "isBaseBackedUp"> {
   if (!isDoubted || verdict.verdict === "unknown") return { ...verdict, lastKnown: null };
   return { ...verdict, verdict: "unknown", lastKnown: verdict.verdict };
 }
