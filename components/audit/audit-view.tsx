@@ -45,10 +45,12 @@ const COLUMNS: readonly Column<Entry>[] = [
     title: "On",
     cell: (entry) => (
       <>
-        {entry.subjectName && (
+        {entry.subjectKind === "vm" ? (
           <Link href={`/vms/${entry.subject}`} className="block break-words underline underline-offset-2">
             {entry.subjectName}
           </Link>
+        ) : (
+          entry.subjectName && <span className="block break-words">{entry.subjectName}</span>
         )}
         <span className="font-mono text-xs break-all text-ink-3">{entry.subject ?? "–"}</span>
       </>

@@ -32,8 +32,9 @@ export const auditRoutes = {
           role: z.enum(ROLES).nullable(),
           action: z.string(),
           subject: z.string().nullable(),
-          /** What the subject is called now, where it is a VM that the caller may see. */
+          /** What the subject is now, and is called, where it is something that there still is and that the caller may see. */
           subjectName: z.string().nullable(),
+          subjectKind: z.enum(["vm", "host", "user", "key"]).nullable(),
           outcome: z.enum(AUDIT_OUTCOMES),
           detail: z.string().nullable(),
           traceId: z.string().nullable(),

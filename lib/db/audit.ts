@@ -1,7 +1,8 @@
-import { and, desc, eq, gte, inArray, lt, sql } from "drizzle-orm";
+import { and, desc, eq, gte, lt, sql } from "drizzle-orm";
+import { readSubjectNames } from "./audit-names.ts";
 import { iso, type Reader } from "./client.ts";
 import { auditLog, jobs, plans, vms } from "./schema/index.ts";
-import { idsOf, type Scope, vmIn } from "./scope.ts";
+import { idsOf, type Scope } from "./scope.ts";
 
 export type AuditEntry = {
   actor: string;
@@ -29,19 +30,6 @@ const isAbout = (scope: readonly string[], own: string) => sql`(
   or ${auditLog.jobId} in (select j.id from ${jobs} j join ${vms} v on v.id = j.vm_id where v.host_id = any(${idsOf(scope)}))
   or ${auditLog.planId} in (select p.id from ${plans} p join ${vms} v on v.id = p.vm_id where v.host_id = any(${idsOf(scope)}))
 )`;
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-/** Names of the VMs among these subjects; of other hosts' VMs nothing, not even the name. */
-async function vmNames(db: Reader, subjects: readonly string[], scope: Scope): Promise<Map<string, string>> {
-  const ids = [...new Set(subjects)].filter((subject) => UUID.test(subject));
-  if (ids.length === 0) return new Map();
-  const rows = await db
-    .select({ id: vms.id, name: vms.name })
-    .from(vms)
-    .where(and(inArray(vms.id, ids), vmIn(vms.id, scope)));
-  return new Map(rows.map(({ id, name }) => [id, name]));
-}
 
 /** Newest first; `before` is the id of the last row of the page before. */
 export async function listAudit(
@@ -79,13 +67,14 @@ export async function listAudit(
     .orderBy(desc(auditLog.id))
     .limit(query.limit + 1);
   const [count] = await db.select({ n: sql<number>`count(*)::int` }).from(auditLog).where(filters);
-  const names = await vmNames(
+  const names = await readSubjectNames(
     db,
     rows.flatMap(({ subject }) => subject ?? []),
     query.scope,
   );
-  const items = rows
-    .slice(0, query.limit)
-    .map((row) => ({ ...row, subjectName: names.get(row.subject ?? "") ?? null, at: iso(row.at) }));
+  const items = rows.slice(0, query.limit).map((row) => {
+    const called = names.get(row.subject ?? "");
+    return { ...row, subjectName: called?.name ?? null, subjectKind: called?.kind ?? null, at: iso(row.at) };
+  });
   return { items, more: rows.length > query.limit, total: count?.n ?? 0 };
 }

@@ -336,6 +336,45 @@ test("a VM that came from another host keeps its history, and no answer names th
   expect(JSON.stringify(backup)).toContain(foreign.hostId);
 });
 
+test("the audit says what things are called now, and to a key of one host only what is of that host", async () => {
+  const key = await call(engine, "POST", "/api-keys", { body: { name: "named", role: "viewer" } });
+  const { id: keyId } = (key.body as { key: { id: string } }).key;
+  const userId = await insert(
+    "insert into auth_users (id, name, email, role) values ($1, 'Ann', 'ann@example.test', 'viewer') returning id",
+    [randomUUID()],
+  );
+  const gone = randomUUID();
+  const subjects = [own.vmId, own.hostId, foreign.vmId, foreign.hostId, keyId, userId, gone];
+  for (const subject of subjects) {
+    await insert(
+      "insert into audit_log (actor, action, subject, outcome) values ('key:north-only', 'test.named', $1, 'done') returning id",
+      [subject],
+    );
+  }
+  const named = ({ body }: Answer) =>
+    Object.fromEntries(
+      (body as { items: { subject: string; subjectKind: string | null; subjectName: string | null }[] }).items.map(
+        ({ subject, subjectKind, subjectName }) => [subject, subjectKind && `${subjectKind} ${subjectName}`],
+      ),
+    );
+  const ofOwn = { [own.vmId]: `vm ${own.vmName}`, [own.hostId]: `host ${own.hostName}`, [gone]: null };
+  expect(named(await call(engine, "GET", "/audit?action=test.named"))).toEqual({
+    ...ofOwn,
+    [foreign.vmId]: `vm ${foreign.vmName}`,
+    [foreign.hostId]: `host ${foreign.hostName}`,
+    [keyId]: "key named",
+    [userId]: "user ann@example.test",
+  });
+  const bounded = await ask("GET", "/audit?action=test.named");
+  expect(named(bounded)).toEqual({
+    ...ofOwn,
+    [foreign.vmId]: null,
+    "00000000-0000-0000-0000-000000000000": null,
+    [keyId]: null,
+    [userId]: null,
+  });
+});
+
 test("the metrics, which ask for no key, name no host and no VM", async () => {
   const text = await engine.metrics.registry.metrics();
   expect(text).toContain("driftline_observed_vms_total");
