@@ -5,6 +5,7 @@ import { expectNoViolationInBoth } from "./axe.ts";
 import { openVm, signIn, vmIdOf } from "./sign-in.ts";
 
 test.setTimeout(180_000);
+test.use({ permissions: ["clipboard-read", "clipboard-write"] });
 /** A job on the lab's small disks, on a machine that does a lot beside it. */
 const DONE_WITHIN_MS = 60_000;
 
@@ -29,6 +30,8 @@ async function expectJob(page: Page, state: "succeeded" | "failed" = "succeeded"
   await expect(page.locator(`[data-job-state="${state}"]`)).toBeVisible({ timeout: DONE_WITHIN_MS });
 }
 
+const copied = (page: Page) => expect.poll(() => page.evaluate(() => navigator.clipboard.readText()));
+
 /** Ticks every loss and types the name where it is asked for. */
 async function confirmPlan(page: Page, vmName: string): Promise<void> {
   const form = page.getByRole("form", { name: "Apply the plan" });
@@ -52,6 +55,10 @@ test("a missing bitmap is healed by its plan: nothing before every loss is ticke
   await expect(page.getByRole("list", { name: "Steps" }).getByRole("listitem").first()).toBeVisible();
   await expectNoViolationInBoth(page);
   const planUrl = page.url();
+  await page.keyboard.press("c");
+  await copied(page).toMatch(
+    /^\[Ready\] Heal act-heal\nPlan: .+\nVM: +act-heal \([\s\S]+\nWould be lost:[\s\S]+\nSteps:\n {2}1\. /,
+  );
   await confirmPlan(page, "act-heal");
   await page.getByLabel(/^Reason/).fill("the journey asked for it");
   await apply.click();
@@ -59,6 +66,10 @@ test("a missing bitmap is healed by its plan: nothing before every loss is ticke
   const proof = page.locator('[data-proof="read"]');
   await expect(proof.getByRole("heading", { name: /Gone, as promised/ })).toBeVisible();
   await expect(proof.getByText(/Bitmap missing/).first()).toBeVisible();
+  await page.getByRole("button", { name: "Copy as text: the job" }).click();
+  await copied(page).toMatch(
+    /^\[Succeeded\] Heal act-heal\n[\s\S]+\nProof:\n {2}read [\s\S]+gone, as promised: bitmap\.missing/,
+  );
   await expectNoViolationInBoth(page);
   const saved = page.waitForEvent("download");
   await page.getByRole("link", { name: "Support bundle" }).click();
@@ -135,6 +146,10 @@ test("one click makes a full backup, the next is incremental, and its restore is
   await expect(backups.nth(1)).toContainText("Full");
   await backups.nth(0).getByRole("button").first().click();
   await expect(backups.nth(0).getByText("on top of").first()).toBeVisible();
+  await backups.nth(0).getByRole("button", { name: "Copy as text" }).click();
+  await copied(page).toMatch(
+    /^\[Finished\] Incremental backup of act-backup\n[\s\S]+\n {4}on top of {2}\/[\s\S]+\nLink: +\S+\/backups#[0-9a-f-]{36}$/,
+  );
   await backups.nth(0).getByRole("button", { name: "Verify restore" }).click();
   await expect(backups.nth(0).locator('[data-verify="ok"]')).toBeVisible({ timeout: DONE_WITHIN_MS });
   await expectNoViolationInBoth(page);

@@ -118,3 +118,18 @@ test("the hosts say how many VMs they have, and together that is the fleet", asy
   expect(counts.length).toBeGreaterThan(1);
   expect(counts.reduce((sum, text) => sum + Number.parseInt(text, 10), 0)).toBe(fleet);
 });
+
+test("a host has an address of its own, and says as text what is known of it", async ({ page, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.goto("/hosts");
+  const host = page.locator('[data-host="alpha"]');
+  await host.getByRole("link", { name: "alpha", exact: true }).click();
+  await expect(page).toHaveURL(/\/hosts#[0-9a-f-]{36}$/);
+  await page.goto("/vms");
+  await page.goBack();
+  await expect(page.locator("[data-host]:target")).toHaveAttribute("data-host", "alpha");
+  await host.getByRole("button", { name: "Copy as text: the host alpha" }).click();
+  await expect
+    .poll(() => page.evaluate(() => navigator.clipboard.readText()))
+    .toMatch(/^\[online\] Host alpha\nHost: +[\s\S]+\nlibvirt: +\d+\.[\s\S]+\nLink: +\S+\/hosts#[0-9a-f-]{36}$/);
+});

@@ -15,6 +15,7 @@ import { formatAge, formatBytes, formatExact } from "#client/format.ts";
 import { whyNot } from "#client/situation.ts";
 import { BACKUP_KIND_WORDS, BACKUP_STATE_WORDS } from "#client/work-words.ts";
 import { TONE_TEXT } from "#components/patterns/axis-badge.tsx";
+import { CopyText } from "#components/patterns/copy-text.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { cx } from "#components/ui/cx.ts";
 import type { BackupView } from "#contract/engine-backups.ts";
@@ -28,7 +29,13 @@ const SHAPES: Record<BackupView["state"], typeof CircleX> = {
 };
 
 /** One backup: its line, and opened its files and the proof that it can be restored. */
-export function BackupCard(props: { backup: BackupView; role: ActorRole; isOpen: boolean; onToggle: () => void }) {
+export function BackupCard(props: {
+  backup: BackupView;
+  vmName: string;
+  role: ActorRole;
+  isOpen: boolean;
+  onToggle: () => void;
+}) {
   const { backup, isOpen } = props;
   const { label, tone } = BACKUP_STATE_WORDS[backup.state];
   const Shape = SHAPES[backup.state];
@@ -63,7 +70,7 @@ export function BackupCard(props: { backup: BackupView; role: ActorRole; isOpen:
       </h2>
       {isOpen && (
         <div id={body} className="space-y-3 border-t border-line bg-surface px-4 py-3">
-          <p className="flex flex-wrap gap-x-4 gap-y-1 text-ink-2">
+          <p className="flex flex-wrap items-center gap-x-4 gap-y-1 text-ink-2">
             {backup.checkpointId && (
               <span>
                 checkpoint{" "}
@@ -82,6 +89,14 @@ export function BackupCard(props: { backup: BackupView; role: ActorRole; isOpen:
                 its job
               </Link>
             )}
+            <span className="sm:ml-auto">
+              <CopyText
+                size="sm"
+                what="the backup"
+                hash={backup.id}
+                make={(texts, link) => texts.backupAsText(backup, props.vmName, link)}
+              />
+            </span>
           </p>
           {backup.error && <p className="text-bad">{backup.error}</p>}
           <Files disks={backup.disks} />

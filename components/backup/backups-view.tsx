@@ -83,6 +83,7 @@ export function BackupsView({ vmId }: { vmId: string }) {
               <BackupCard
                 key={backup.id}
                 backup={backup}
+                vmName={name}
                 role={me.data?.role ?? "viewer"}
                 isOpen={backup.id === open}
                 onToggle={() => setOpen(backup.id === open ? null : backup.id)}

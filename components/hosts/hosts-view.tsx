@@ -5,12 +5,14 @@ import Link from "next/link";
 import { useState } from "react";
 import { type ActorRole, canObserveHost } from "#chain/can.ts";
 import { useApi } from "#client/api.ts";
-import { formatAge, formatCount, plural } from "#client/format.ts";
+import { formatCount, plural } from "#client/format.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { notify } from "#client/notify.ts";
 import { toProblemView } from "#client/problem.ts";
 import { engineQueries, hasAnswer } from "#client/queries.ts";
 import { whyNot } from "#client/situation.ts";
+import { skewText } from "#client/skew.ts";
+import { CopyText } from "#components/patterns/copy-text.tsx";
 import { HostError } from "#components/patterns/host-error.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { PageHead } from "#components/patterns/page-head.tsx";
@@ -28,9 +30,6 @@ const PairDialog = loadLater(
   () => import("./pair-dialog.tsx").then((m) => m.PairDialog),
   () => null,
 );
-
-/** Clocks further apart than this make times of host and engine hard to compare. */
-const SKEW_WORTH_SAYING_MS = 2000;
 
 /** Hosts: last contact, versions, what each can do, what is switched off and why. */
 export function HostsView() {
@@ -102,9 +101,17 @@ function HostCard({ host, role }: { host: Host; role: ActorRole }) {
     ["clock", host.clockSkewMs === null ? "cannot tell" : skewText(host.clockSkewMs)],
   ];
   return (
-    <article className="rounded-lg border border-line" data-host={host.name}>
+    <article
+      id={host.id}
+      className="scroll-mt-16 rounded-lg border border-line target:border-line-strong target:ring-2 target:ring-focus"
+      data-host={host.name}
+    >
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2 border-b border-line px-4 py-2.5">
-        <h2 className="text-base font-semibold">{host.name}</h2>
+        <h2 className="text-base font-semibold">
+          <a href={`#${host.id}`} className="hover:underline hover:underline-offset-2">
+            {host.name}
+          </a>
+        </h2>
         <HostState state={host.state} />
         <span className="text-ink-3">
           {host.lastContactAt ? (
@@ -116,6 +123,12 @@ function HostCard({ host, role }: { host: Host; role: ActorRole }) {
           )}
         </span>
         <div className="ml-auto flex flex-wrap gap-2">
+          <CopyText
+            size="sm"
+            what={`the host ${host.name}`}
+            hash={host.id}
+            make={(texts, link) => texts.hostAsText(host, link)}
+          />
           <a
             href={`/api/v1/hosts/${host.id}/bundle`}
             download={`driftline-host-${host.id}.json`}
@@ -178,9 +191,4 @@ function HostCard({ host, role }: { host: Host; role: ActorRole }) {
       )}
     </article>
   );
-}
-
-function skewText(skewMs: number): string {
-  if (Math.abs(skewMs) < SKEW_WORTH_SAYING_MS) return "in step";
-  return `${formatAge(Math.abs(skewMs))} ${skewMs > 0 ? "ahead" : "behind"}`;
 }

@@ -12,6 +12,7 @@ import { isOver } from "#client/job-states.ts";
 import { useNow } from "#client/now.ts";
 import { engineQueries } from "#client/queries.ts";
 import { whyNot } from "#client/situation.ts";
+import { CopyPageText } from "#components/patterns/copy-text.tsx";
 import { JobState } from "#components/patterns/job-state.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { Button, buttonLook } from "#components/ui/button.tsx";
@@ -56,6 +57,7 @@ export function JobHead({ job, title }: { job: JobView; title: string }) {
               Plan
             </Link>
           )}
+          <CopyPageText what="the job" make={(texts, link) => texts.jobAsText(job, link)} />
           <a href={`/api/v1/jobs/${job.id}/bundle`} download={`driftline-job-${job.id}.json`} className={buttonLook()}>
             <Download size={14} aria-hidden /> Support bundle
           </a>

@@ -2,6 +2,7 @@
 import { CircleCheck, CircleDot, ClockAlert, Shuffle } from "lucide-react";
 import { PLAN_STATE_WORDS, tierWord } from "#client/work-words.ts";
 import { TONE_TEXT } from "#components/patterns/axis-badge.tsx";
+import { CopyPageText } from "#components/patterns/copy-text.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { cx } from "#components/ui/cx.ts";
 import type { PlanView } from "#contract/engine.ts";
@@ -55,6 +56,9 @@ export function PlanHead({ plan, state, title }: { plan: PlanView; state: PlanVi
           expires <Moment at={plan.expiresAt} />
         </span>
       )}
+      <span className="ml-auto">
+        <CopyPageText what="the plan" make={(texts, link) => texts.planAsText(plan, state, link)} />
+      </span>
     </div>
   );
 }

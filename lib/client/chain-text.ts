@@ -26,7 +26,10 @@ export function copyVm(chain: Chain, url: string): string {
     `Recorded:   ${chain.record.checkpoints.length} checkpoints, revision ${chain.record.revision}`,
     `On host:    ${chain.host.checkpoints ? `${chain.host.checkpoints.length} checkpoints` : "cannot tell"}`,
     "Next backup:",
-    ...chain.nextBackup.map((verdict) => `  ${verdictLine(verdict)}`),
+    ...chain.nextBackup.map(
+      (verdict) =>
+        `  ${verdictLine(verdict)}${verdict.isBaseBackedUp === false ? "; its backup is not here, one started here is full" : ""}`,
+    ),
     `Link:       ${url}`,
     ...chain.findings.flatMap((finding) => ["", copyFinding(chain, finding, null)]),
   ].join("\n");
