@@ -68,12 +68,30 @@ const apply = (stage: Stage, request: PlanRequest): Promise<string> => applyNow(
 const stateOf = async (stage: Stage, id: string) =>
   (await readRecorded(stage)).find((row) => row.id === id)?.state ?? null;
 
-/** The backup is being copied; the engine is dead; somebody ends the job. What it made is all there, healthy, and no backup. */
-async function endBackupBehindTheEngine(stage: Stage): Promise<{ jobId: string; id: string }> {
+/** A backup that is held while it is copied, and what was there before it. One that was over too soon is no backup to kill. */
+async function holdBackup(stage: Stage) {
   await stage.fill(7);
-  const slow = await stage.slowDown();
-  const jobId = await apply(stage, { intent: "backup", mode: "full", disks: null, repository: null });
-  await slow.caught;
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    const before = await readWitnesses(stage);
+    const watch = new Watch(stage);
+    const slow = await stage.slowDown();
+    const jobId = await apply(stage, { intent: "backup", mode: "full", disks: null, repository: null });
+    const isHeld = await slow.caught.then(
+      () => true,
+      () => false,
+    );
+    if (isHeld) return { before, watch, jobId, release: slow.release };
+    slow.release();
+    await settle(stage, jobId);
+    expect(await watch.stop()).toEqual([]);
+    await readAll(stage.engine, stage.vm.id);
+  }
+  throw new Error("each backup was over before it could be held");
+}
+
+/** The backup is being copied; the engine is dead; somebody ends the job. What it made is all there, healthy, and no backup. */
+async function endBackupBehindTheEngine(stage: Stage) {
+  const { before, watch, jobId, release } = await holdBackup(stage);
   const [row] = (await readRecorded(stage)).filter(({ state }) => state === "creating");
   const id = row?.id ?? "";
   await until(
@@ -82,21 +100,19 @@ async function endBackupBehindTheEngine(stage: Stage): Promise<{ jobId: string; 
   );
   await stage.kill(["engine"]);
   await stage.vm.abortJob();
-  slow.release();
+  release();
   await until(
     () => stage.vm.virsh(["domjobinfo", stage.vm.id]),
     (words) => /None/.test(words),
   );
-  return { jobId, id };
+  return { before, watch, jobId, id };
 }
 
 describe("in a backup", () => {
   test.concurrent("a backup that ended while the engine was dead leaves no checkpoint, no bitmap and no file", async () => {
     const stage = stageOn("alpha");
     await recordAtLeast(stage, 1);
-    const before = await readWitnesses(stage);
-    const watch = new Watch(stage);
-    const { jobId, id } = await endBackupBehindTheEngine(stage);
+    const { before, watch, jobId, id } = await endBackupBehindTheEngine(stage);
     const left = await readWitnesses(stage);
     for (const keys of Object.values(left)) expect(keys).toEqual(expect.arrayContaining([`vda:${id}`, `vdb:${id}`]));
     await stage.revive(["engine"]);
@@ -109,9 +125,7 @@ describe("in a backup", () => {
   test.concurrent("nor does one of which libvirt knows no checkpoint, only QEMU its bitmaps, when the engine is killed once more while it cleans up", async () => {
     const stage = stageOn("beta");
     await recordAtLeast(stage, 1);
-    const before = await readWitnesses(stage);
-    const watch = new Watch(stage);
-    const { jobId, id } = await endBackupBehindTheEngine(stage);
+    const { before, watch, jobId, id } = await endBackupBehindTheEngine(stage);
     // As libvirt leaves it that is killed between QEMU's transaction and its own file.
     await stage.vm.deleteCheckpoint(id, { metadataOnly: true });
     const { libvirt, bitmaps } = await readWitnesses(stage);

@@ -1,7 +1,8 @@
 /** Starts the real agent with a configuration of its own, the way it is started in production, and talks HTTP to it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { chmod, chown, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,6 +23,10 @@ export type AgentOptions = {
   /** False: the machine's TMPDIR instead of one of its own. */
   ownTmp?: boolean;
 };
+
+type Account = NonNullable<AgentOptions["as"]>;
+/** With its slash. */
+const PROJECT = fileURLToPath(new URL("../../../", import.meta.url));
 
 export class AgentProcess extends AgentClient {
   readonly child: ChildProcess;
@@ -50,9 +55,9 @@ export class AgentProcess extends AgentClient {
     // QEMU, another account, must reach the sockets that the agent makes below its TMPDIR.
     await chmod(folder, 0o711);
     await chmod(file, 0o644);
-    const main = fileURLToPath(new URL("../main.ts", import.meta.url));
-    const [command = "", ...args] = [...(as === undefined ? [] : asInUnit(as)), process.execPath, main];
-    const child = spawn(command, [...args, "--config", file], {
+    const own = [process.execPath, join(PROJECT, "lib/agent/main.ts"), "--config", file];
+    const [command = "", ...args] = as === undefined ? own : await runAs(as, own, join(folder, "project"));
+    const child = spawn(command, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, HOME: folder, ...(ownTmp ? { TMPDIR: folder } : {}) },
     });
@@ -83,8 +88,23 @@ export class AgentProcess extends AgentClient {
   }
 }
 
-/** What stands before a command that runs as in the unit; each of these becomes the next, so the pid stays. */
-function asInUnit({ uid, gid, groups }: NonNullable<AgentOptions["as"]>): string[] {
+/**
+ * The command as the account runs it. A clone below a home that is closed to it is shown to this one process at `place`.
+ * Each of these becomes the next, so the pid stays.
+ */
+async function runAs(account: Account, command: string[], place: string): Promise<string[]> {
+  const asUnit = asInUnit(account);
+  const [look = "", ...args] = [...asUnit, "test", "-r", join(PROJECT, "package.json")];
+  const [code] = await once(spawn(look, args), "exit");
+  if (code === 0) return [...asUnit, ...command];
+  await mkdir(place);
+  const moved = command.map((word) => (word.startsWith(PROJECT) ? join(place, word.slice(PROJECT.length)) : word));
+  const show = 'place=$1; shift; mount --bind "$0" "$place" && cd "$place" && exec "$@"';
+  return ["unshare", "--mount", "sh", "-c", show, PROJECT, place, ...asUnit, ...moved];
+}
+
+/** What stands before a command that runs as in the unit. */
+function asInUnit({ uid, gid, groups }: Account): string[] {
   const account = [`--reuid=${uid}`, `--regid=${gid}`, groups.length > 0 ? `--groups=${groups}` : "--clear-groups"];
   const bare = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"];
   return ["sh", "-c", 'umask 0077; exec "$@"', "sh", "setpriv", ...account, ...bare, "--"];

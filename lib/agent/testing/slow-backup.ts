@@ -4,9 +4,10 @@
  */
 import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
+import { Worker } from "node:worker_threads";
 import type { LabVm } from "#lab/vm.ts";
+import type { FromMonitor, MonitorTask, ToMonitor } from "./slow-monitor.ts";
 
-const SLOW_BYTES_PER_SECOND = 64 * 1024;
 const CATCH_MS = 20_000;
 
 /** Gives a stopped VM a further monitor at each socket, from its next start on. @param define tells libvirt the definition */
@@ -39,41 +40,38 @@ function send(socket: Socket, execute: string, args: Record<string, unknown> = {
   socket.write(`${JSON.stringify({ execute, arguments: args })}\n`);
 }
 
-/** Call before the backup begins: the next job on the disk is held at 64 KiB a second as soon as it is there. */
+/**
+ * Call before the backup begins: the next job on the disk is held at 64 KiB a second as soon as it is there. `caught` rejects
+ * when it was over too soon for that, which the machine's load may bring about.
+ */
 export async function slowDownNextBackup(monitor: string, target: string): Promise<SlowBackup> {
-  const socket = connect(monitor);
+  const task: MonitorTask = { monitor, target };
+  const thread = new Worker(new URL("./slow-monitor.ts", import.meta.url), { workerData: task });
+  // It waits for events until it is told to close; no test has to end it.
+  thread.unref();
   const ready = Promise.withResolvers<void>();
   const caught = Promise.withResolvers<void>();
-  const timer = setTimeout(() => caught.reject(new Error("no backup job was there to be slowed down")), CATCH_MS);
-  let device = "";
-  let isReleased = false;
-  socket.on("error", ready.reject);
-  createInterface(socket).on("line", (line) => {
-    const message = JSON.parse(line) as Message;
-    if (message.QMP !== undefined) send(socket, "qmp_capabilities");
-    else if (message.event === "JOB_STATUS_CHANGE") {
-      const { id = "", status } = message.data ?? {};
-      if (!id.startsWith(`backup-${target}-`) || status !== "running" || device !== "" || isReleased) return;
-      device = id;
-      send(socket, "block-job-set-speed", { device, speed: SLOW_BYTES_PER_SECOND });
-    } else if (message.event === undefined && device === "") ready.resolve();
-    else if (message.event === undefined) {
-      clearTimeout(timer);
-      if (message.error === undefined) caught.resolve();
-      else caught.reject(new Error(`the job was over too soon: ${line}`));
-    }
+  const fail = (error: Error): void => {
+    ready.reject(error);
+    caught.reject(error);
+  };
+  const timer = setTimeout(() => fail(new Error("no backup job was there to be slowed down")), CATCH_MS);
+  thread.on("error", fail);
+  thread.on("message", (message: FromMonitor) => {
+    if (message.said === "ready") return ready.resolve();
+    clearTimeout(timer);
+    if (message.said === "caught") caught.resolve();
+    else fail(new Error(message.why));
   });
   caught.promise.catch(() => undefined);
   await ready.promise;
+  const tell = (what: ToMonitor): void => thread.postMessage(what);
   return {
     caught: caught.promise,
-    release() {
-      isReleased = true;
-      if (device !== "") send(socket, "block-job-set-speed", { device, speed: 0 });
-    },
+    release: () => tell("release"),
     close() {
       clearTimeout(timer);
-      socket.destroy();
+      tell("close");
     },
   };
 }

@@ -87,7 +87,7 @@ export class Stage {
 
   /** More than QEMU has copied by the time that it is told to be slow. */
   async fill(pattern: number): Promise<void> {
-    await this.vm.write("vda", 16 * MIB, 96 * MIB, pattern);
+    await this.vm.write("vda", 16 * MIB, 192 * MIB, pattern);
     await this.vm.flush("vda");
   }
 
