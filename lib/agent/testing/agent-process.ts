@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, rm, rmdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,6 +27,8 @@ export type AgentOptions = {
 type Account = NonNullable<AgentOptions["as"]>;
 /** With its slash. */
 const PROJECT = fileURLToPath(new URL("../../../", import.meta.url));
+/** Where the clone is shown to an account that cannot reach it. */
+const PLACE = "project";
 
 export class AgentProcess extends AgentClient {
   readonly child: ChildProcess;
@@ -56,7 +58,7 @@ export class AgentProcess extends AgentClient {
     await chmod(folder, 0o711);
     await chmod(file, 0o644);
     const own = [process.execPath, join(PROJECT, "lib/agent/main.ts"), "--config", file];
-    const [command = "", ...args] = as === undefined ? own : await runAs(as, own, join(folder, "project"));
+    const [command = "", ...args] = as === undefined ? own : await runAs(as, own, join(folder, PLACE));
     const child = spawn(command, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, HOME: folder, ...(ownTmp ? { TMPDIR: folder } : {}) },
@@ -65,7 +67,7 @@ export class AgentProcess extends AgentClient {
       return new AgentProcess(await readAddress(child), token, child, folder);
     } catch (thrown) {
       child.kill("SIGKILL");
-      await rm(folder, { recursive: true, force: true });
+      await removeFolder(folder);
       throw thrown;
     }
   }
@@ -83,9 +85,17 @@ export class AgentProcess extends AgentClient {
       this.child.once("exit", (exit) => resolve(exit));
       this.child.kill("SIGTERM");
     });
-    await rm(this.#folder, { recursive: true, force: true });
+    await removeFolder(this.#folder);
     return code;
   }
+}
+
+/** @throws before anything is removed when the clone can be seen in the folder from here too */
+async function removeFolder(folder: string): Promise<void> {
+  await rmdir(join(folder, PLACE)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+  });
+  await rm(folder, { recursive: true, force: true });
 }
 
 /**
@@ -100,7 +110,7 @@ async function runAs(account: Account, command: string[], place: string): Promis
   await mkdir(place);
   const moved = command.map((word) => (word.startsWith(PROJECT) ? join(place, word.slice(PROJECT.length)) : word));
   const show = 'place=$1; shift; mount --bind "$0" "$place" && cd "$place" && exec "$@"';
-  return ["unshare", "--mount", "sh", "-c", show, PROJECT, place, ...asUnit, ...moved];
+  return ["unshare", "--mount", "--propagation", "private", "sh", "-c", show, PROJECT, place, ...asUnit, ...moved];
 }
 
 /** What stands before a command that runs as in the unit. */
