@@ -67,7 +67,7 @@ export function planAsText(plan: PlanView, state: PlanView["state"], url: string
     ),
     ...section(
       "Steps",
-      plan.steps.flatMap((step) => [`${step.n}. ${verbLabel(step)} ${step.subject}`, `   ${step.call}`]),
+      plan.steps.flatMap((step) => [`${step.n}. ${verbLabel(step)}: ${step.subject}`, `   ${step.call}`]),
     ),
     ...fields([["Link", url]]),
   ].join("\n");
@@ -76,8 +76,9 @@ export function planAsText(plan: PlanView, state: PlanView["state"], url: string
 function stepLines(step: JobView["steps"][number], isOver: boolean): string[] {
   const state = isOver && step.state === "queued" ? "Not reached" : STEP_STATE_WORDS[step.state].label;
   return [
-    `${step.n}. [${state}] ${verbLabel(step)} ${step.subject}${step.outcome ? `: ${step.outcome}` : ""}`,
+    `${step.n}. [${state}] ${verbLabel(step)}: ${step.subject}`,
     `   ${step.call}`,
+    ...(step.outcome ? [`   → ${step.outcome}`] : []),
     ...(step.error ? [`   ${step.error}`] : []),
     ...(step.hostMessage ? [`   The host says: “${step.hostMessage}”`] : []),
   ];
