@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { openLab } from "#lab/lab.ts";
 import { connectEngine } from "#run/api.ts";
 import { ensureBuild } from "#run/build.ts";
-import { prepareShowcase, SHOWCASE } from "#run/showcase.ts";
+import { prepareShowcase, showcaseOf } from "#run/showcase.ts";
 import { type Stack, stackHosts, startStack } from "#run/stack.ts";
 
 /** For the journeys that change something; nothing else stands on them. */
@@ -36,7 +36,7 @@ export default async function setUp(): Promise<(() => Promise<void>) | undefined
   try {
     // As behind a proxy that ends TLS, so that what only holds over TLS can be asked for.
     up = await startStack({ dir, hosts, policy, env: { DRIFTLINE_TLS_PROXY: "1" } });
-    await prepareShowcase(lab, connectEngine(up.url, up.apiKey), { entries: [...SHOWCASE, ...TO_CHANGE] });
+    await prepareShowcase(lab, connectEngine(up.url, up.apiKey), { entries: [...showcaseOf(lab), ...TO_CHANGE] });
   } catch (error) {
     await takeDown();
     throw error;

@@ -11,7 +11,7 @@ import { type Lab, openLab } from "#lab/lab.ts";
 import { connectEngine } from "./api.ts";
 import { ensureBuild } from "./build.ts";
 import { ensurePackages, FOREIGN_TOOL_NEEDS, HOST_NEEDS } from "./packages.ts";
-import { prepareShowcase, SHOWCASE } from "./showcase.ts";
+import { prepareShowcase, showcaseOf } from "./showcase.ts";
 import { startSimulation } from "./simulation.ts";
 import { type Stack, type StackHost, stackHosts, startStack } from "./stack.ts";
 
@@ -59,8 +59,9 @@ try {
   });
   if (lab) {
     const hasForeignTool = ensurePackages(FOREIGN_TOOL_NEEDS).length === 0;
-    const entries = SHOWCASE.filter((entry) => hasForeignTool || !entry.scenario.startsWith("foreign-tool"));
+    const entries = showcaseOf(lab).filter((entry) => hasForeignTool || !entry.scenario.startsWith("foreign-tool"));
     say(`driftline: making ${entries.length} VMs and their drift with the real tools`);
+    if (!lab.canMigrate) say("  no live migration: this machine gives the hosts no hostnames of their own");
     await prepareShowcase(lab, connectEngine(stack.url, stack.apiKey), { entries, say: (line) => say(`  ${line}`) });
   }
   say(`

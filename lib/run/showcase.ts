@@ -3,14 +3,20 @@
  * journeys walk through. Each VM is registered while it is whole, then its drift is made with the real tools.
  */
 import type { Lab } from "#lab/lab.ts";
-import { applyScenario, findScenario, prepareScenario, type RecordedCheckpoint } from "#lab/scenarios/index.ts";
+import {
+  applyScenario,
+  findScenario,
+  possibleScenarios,
+  prepareScenario,
+  type RecordedCheckpoint,
+} from "#lab/scenarios/index.ts";
 import type { LabVm } from "#lab/vm.ts";
 import { type EngineClient, waitFor } from "./api.ts";
 
 type Entry = { name: string; host: 0 | 1; scenario: string };
 
 /** Order matters to the eye only: the fleet list sorts by name. */
-export const SHOWCASE: readonly Entry[] = [
+const SHOWCASE: readonly Entry[] = [
   { name: "billing-db", host: 0, scenario: "healthy-running" },
   { name: "mail-01", host: 1, scenario: "healthy-running" },
   { name: "wiki", host: 0, scenario: "healthy-stopped" },
@@ -25,6 +31,12 @@ export const SHOWCASE: readonly Entry[] = [
   { name: "git-mirror", host: 1, scenario: "image-held" },
   { name: "test-bench", host: 1, scenario: "bitmap-disabled-live" },
 ];
+
+/** What of it this lab can make: a machine that gives hosts no hostnames of their own has no live migration. */
+export function showcaseOf(lab: Lab): Entry[] {
+  const possible = new Set(possibleScenarios(lab).map(({ name }) => name));
+  return SHOWCASE.filter(({ scenario }) => possible.has(scenario));
+}
 
 export type ShowcaseVm = { entry: Entry; vm: LabVm; record: RecordedCheckpoint[] };
 
@@ -45,7 +57,7 @@ export async function prepareShowcase(
   options: { entries?: readonly Entry[]; say?: (line: string) => void } = {},
 ): Promise<ShowcaseVm[]> {
   const made: ShowcaseVm[] = [];
-  for (const entry of options.entries ?? SHOWCASE) {
+  for (const entry of options.entries ?? showcaseOf(lab)) {
     const scenario = findScenario(entry.scenario);
     const host = lab.hosts[entry.host];
     if (!host) throw new Error(`the showcase needs ${entry.host + 1} hosts`);
