@@ -57,12 +57,14 @@ try {
     policy: { redefineOnStart: process.env.DRIFTLINE_DEMO_REDEFINE === "auto" ? "auto" : "ask" },
     log: process.env.DRIFTLINE_VERBOSE ? say : undefined,
   });
-  if (lab) {
+  // Assigned in a function, which the compiler does not look into.
+  const real = lab as Lab | null;
+  if (real) {
     const hasForeignTool = ensurePackages(FOREIGN_TOOL_NEEDS).length === 0;
-    const entries = showcaseOf(lab).filter((entry) => hasForeignTool || !entry.scenario.startsWith("foreign-tool"));
+    const entries = showcaseOf(real).filter((entry) => hasForeignTool || !entry.scenario.startsWith("foreign-tool"));
     say(`driftline: making ${entries.length} VMs and their drift with the real tools`);
-    if (!lab.canMigrate) say("  no live migration: this machine gives the hosts no hostnames of their own");
-    await prepareShowcase(lab, connectEngine(stack.url, stack.apiKey), { entries, say: (line) => say(`  ${line}`) });
+    if (!real.canMigrate) say("  no live migration: this machine gives the hosts no hostnames of their own");
+    await prepareShowcase(real, connectEngine(stack.url, stack.apiKey), { entries, say: (line) => say(`  ${line}`) });
   }
   say(`
   Driftline   ${stack.url}
