@@ -118,6 +118,32 @@ describe("backups of a real host", () => {
     expect(names).not.toContain("backup-vdb");
   });
 
+  it("takes a file out of the QEMU in which a killed libvirt forgot it, and removes it; one that a job writes to stays", async () => {
+    const file = `${vm.id}/forgotten/vdb.qcow2`;
+    await backups.make(vm.id, "forgotten", [backups.full("vdb", file)]);
+    const add = (args: object) => vm.qmp({ execute: "blockdev-add", arguments: args as Record<string, unknown> });
+    // As libvirt adds the target of a backup.
+    await add({ driver: "file", "node-name": "libvirt-990-storage", filename: backups.at(file) });
+    await add({ driver: "qcow2", "node-name": "libvirt-990-format", file: "libvirt-990-storage" });
+    // Another's node on another file: not ours to touch.
+    await backups.make(vm.id, "elsewhere", [backups.full("vdb", "guest/elsewhere/vdb.qcow2")]);
+    const other = backups.at("guest/elsewhere/vdb.qcow2");
+    await add({ driver: "file", "node-name": "libvirt-991-storage", filename: other });
+    await add({ driver: "qcow2", "node-name": "libvirt-991-format", file: "libvirt-991-storage" });
+    const nodes = async () => {
+      const answer = await vm.qmp({ execute: "query-named-block-nodes", arguments: { flat: true } });
+      return JSON.stringify(answer).match(/libvirt-99\d-\w+/g) ?? [];
+    };
+    const { body } = await agent.post("/v1/backups/discard", { paths: [backups.at(file)] });
+    expect(body).toEqual({ removed: [backups.at(file)], absent: [] });
+    expect(existsSync(backups.at(file))).toBe(false);
+    expect([...new Set(await nodes())].sort()).toEqual(["libvirt-991-format", "libvirt-991-storage"]);
+    const held = await agent.post("/v1/backups/discard", { paths: [other] });
+    expect([held.status, held.body.code]).toEqual([409, "conflict"]);
+    for (const name of ["libvirt-991-format", "libvirt-991-storage"])
+      await vm.qmp({ execute: "blockdev-del", arguments: { "node-name": name } });
+  });
+
   it("takes a raw disk along in full and leaves it out of the checkpoint; alone it makes none", async () => {
     const disks = [
       { target: "vda", sizeMiB: 8 },

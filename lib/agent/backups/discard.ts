@@ -32,7 +32,11 @@ export async function discardFiles(
   const held = files.length === 0 ? [] : await isHeld(files.map(({ real }) => real));
   const busy = files.find((_, i) => held[i]);
   if (busy !== undefined) {
-    throw new ProblemError("conflict", "Somebody writes to this file: abort the backup first.", { subject: busy.path });
+    throw new ProblemError(
+      "conflict",
+      "Somebody writes to this file: abort the backup first; where there is none, it ends when the VM stops.",
+      { subject: busy.path },
+    );
   }
   for (const file of files) await removeFile(file);
   // An agent that was killed while it made them leaves folders without a file.

@@ -20,12 +20,25 @@ export function makeBackupOperations({ pool, jobs, uri, repositories, qmp }: Par
     abortBackup: ({ vmId }) => jobs.abort(vmId),
     discardFiles: (input) =>
       discardFiles(repositories, input, async (paths) => {
-        const states = await pool.call("writers", { paths });
-        return states.map((state) => state === "held");
+        const held = await readHeld(pool, paths);
+        return qmp && held.includes(true) && (await takeOut(pool, paths)) ? readHeld(pool, paths) : held;
       }),
     verifyBackup: (input, signal) => {
       const compare = input.compareWith === null ? null : makeCompareDisk(pool, input.compareWith, qmp);
       return verifyDisks({ repositories, temporary, compare }, input, signal);
     },
   };
+}
+
+async function readHeld(pool: CallPool, paths: string[]): Promise<boolean[]> {
+  const states = await pool.call("writers", { paths });
+  return states.map((state) => state === "held");
+}
+
+/** Asks the VMs after which the files' folders are named. True: something was taken out. */
+async function takeOut(pool: CallPool, files: string[]): Promise<boolean> {
+  const names = new Set(files.flatMap((path) => path.split("/")));
+  const vms = (await pool.call("ids", {})).filter((vmId) => names.has(vmId));
+  const gone = await Promise.all(vms.map((vmId) => pool.call("releaseFiles", { vmId, files }, { vmId })));
+  return gone.some((count) => (count ?? 0) > 0);
 }

@@ -4,12 +4,12 @@ import { toObserveError } from "../failure.ts";
 import { abortPull, beginPull, readOwner } from "./backup.ts";
 import { abortPush, beginPush, lookAtBackup } from "./backup-push.ts";
 import { changeCheckpoints, sweepTemporary } from "./change.ts";
-
 import { Connection, LibvirtFailure, OpenFailure } from "./connection.ts";
 import { readDomainXml } from "./domain-xml.ts";
 import type { Out } from "./ffi.ts";
 import { inspectDomain, readState, readXml, withDomain } from "./inspect.ts";
 import type { CallReply, CallRequest } from "./ipc.ts";
+import { releaseFiles } from "./left-targets.ts";
 import { listDomains, listIds } from "./list.ts";
 import { probeWriter } from "./locks.ts";
 import { RuntimeIds } from "./runtime-id.ts";
@@ -68,6 +68,8 @@ function perform(request: CallRequest): unknown {
       return connection.run((handle) => abortPull(connection, handle, request.input));
     case "backupLook":
       return connection.run((handle) => lookAtBackup(reader, handle, request.input));
+    case "releaseFiles":
+      return connection.run((handle) => releaseFiles(reader, handle, request.input));
     case "beginPush":
       return beginPush(reader, connection.open(), request.input);
     case "abortPush":

@@ -137,7 +137,7 @@ function attempt<T>(read: () => T): Read<T> {
 }
 
 /** QEMU's own answer through the monitor. libvirt marks the domain as tainted by it (custom-monitor). */
-function monitorCommand(c: Connection, domain: Ptr, command: string): string {
+export function monitorCommand(c: Connection, domain: Ptr, command: string): string {
   const out: Out<string | null> = [null];
   if (c.lib.qemuMonitorCommand(domain, command, out, 0) < 0) {
     try {
@@ -182,7 +182,7 @@ function toDisk(disk: DomainDisk, live: Read<BlockNodes> | null): InspectedDisk 
   return { ...rest, identity, live: live.ok ? live.value.read(layers) : live };
 }
 
-type Reader = { connection: Connection; runtimeIds: RuntimeIds };
+export type Reader = { connection: Connection; runtimeIds: RuntimeIds };
 
 /** Power and run of a domain now. */
 export function readState(

@@ -88,6 +88,8 @@ export type CallOps = {
   };
   /** null: there is no such domain. */
   backupLook: { input: { vmId: string; checkpointId: string | null; files: string[] }; output: BackupLook | null };
+  /** Takes files that no job of libvirt's writes to out of QEMU; how many nodes went, null: there is no such domain. */
+  releaseFiles: { input: { vmId: string; files: string[] }; output: number | null };
   /** null: there is no such domain. */
   beginPush: {
     input: { vmId: string; runtimeId: string; backupXml: string; checkpoint: { id: string; xml: string } | null };

@@ -91,6 +91,10 @@ function toBitmaps(node: BlockNode): LayerBitmap[] {
   return bitmaps;
 }
 
+/** All nodes that hold one of these files, those that only carry its bytes too. */
+export const namesOf = (nodes: BlockNode[], files: readonly string[]): string[] =>
+  nodes.flatMap((node) => (files.includes(pathOf(node)) ? (node["node-name"] ?? []) : []));
+
 /** Index over one answer, so that many disks are joined without walking the nodes for each. */
 export class BlockNodes {
   readonly #byName = new Map<string, BlockNode>();

@@ -33,7 +33,9 @@ function stuckBackup(ctx: DriftContext): Finding[] {
   const job = observation.job.value;
   const checkpointId = runningBackup?.checkpointId ?? null;
   const record = runningBackup ? `a backup is recorded as running since ${runningBackup.startedAt}` : null;
-  if (job.operation === "none" || job.operation === "lost-backup") {
+  // What is recorded as running is that one, and nothing ends it before libvirt has let go of it.
+  if (job.operation === "lost-backup") return [];
+  if (job.operation === "none") {
     const ours = ctx.input.inFlight.some((flight) => flight.kind === "backup");
     if (!runningBackup || ours) return [];
     // Begun after this read: the read could not see it.

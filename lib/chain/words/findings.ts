@@ -181,7 +181,7 @@ export function findingWords(input: WordsInput): FindingWords {
     case "backup.stuck":
       if (reason === LOST_BY_LIBVIRT)
         return words(
-          "libvirt was killed as a backup of this VM began. It still holds the VM for that backup and knows nothing of it any more. No backup runs.",
+          "libvirt was killed as a backup of this VM began. It still holds the VM for that backup and knows nothing of it any more. Whatever QEMU wrote for it is no backup.",
           "No backup of this VM can begin, and nothing ends this but a restart: stop the VM, then restart libvirt on its host, then start the VM. In another order libvirt refuses to start it. Until then checkpoints can be redefined, healed and removed.",
         );
       return words(

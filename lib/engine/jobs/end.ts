@@ -42,6 +42,6 @@ function wordsBehind(behind: { id: string; state: string }[]): string | null {
     shown("creating") && `${shown("creating")} stays unfinished and is no base`,
   ].filter(Boolean);
   return parts.length > 0
-    ? `Left behind: ${parts.join("; ")}. Driftline finishes this when it can read the host.`
+    ? `Left behind: ${parts.join("; ")}. Driftline tries again by itself until that is done.`
     : null;
 }

@@ -75,7 +75,9 @@ async function playRound(stage: Stage, round: Round, strikes: Strike[], report: 
     const jobId = await applyNow(stage.engine.db, stage.vm.id, round.request);
     for (const one of strikes) if (one.phase !== "repair") await strike(one, jobId);
     slow?.release();
-    jobState = await settle(stage, jobId);
+    jobState = await settle(stage, jobId, () => {
+      report.lostByLibvirt += 1;
+    });
     report.undone += await countUndone(stage, round, watch.met);
     await readAll(stage.engine, stage.vm.id);
     faults.push(...(await checkSettled(stage)));

@@ -40,10 +40,20 @@ export class Watch {
   }
 }
 
-/** Until no job works on the VM and nothing is between two states. Returns how the job ended. @throws with everything that is known */
-export async function settle(stage: Stage, jobId: string): Promise<string> {
+/** libvirt holds the VM for a backup that it lost with its process: what was made of it cannot be taken away before a restart. */
+async function isLostByLibvirt({ engine, vm }: Stage): Promise<boolean> {
+  const open = await listOpenFindings(engine.db.orm, vm.id);
+  return open.some(({ kind, reason }) => kind === "backup.stuck" && reason === "lost-by-libvirt");
+}
+
+/**
+ * Until no job works on the VM and nothing is between two states; where libvirt lost a backup, with the restart that its finding
+ * asks for. Returns how the job ended. @throws with everything that is known
+ */
+export async function settle(stage: Stage, jobId: string, onLost: () => void = () => {}): Promise<string> {
   const { orm, pool } = stage.engine.db;
-  const deadline = Date.now() + SETTLE_MS;
+  let deadline = Date.now() + SETTLE_MS;
+  let isRestarted = false;
   for (;;) {
     const job = await getJob(orm, jobId);
     const leftovers = await listLeftovers(orm, 10);
@@ -54,6 +64,12 @@ export async function settle(stage: Stage, jobId: string): Promise<string> {
     );
     if (job?.endedAt != null && leftovers.length === 0 && between.length === 0 && live.length === 0)
       return `${job.state}${job.error ? ` (${job.error})` : ""}`;
+    if (!isRestarted && job?.endedAt != null && live.length === 0 && (await isLostByLibvirt(stage))) {
+      isRestarted = true;
+      onLost();
+      await stage.restartVmAndLibvirt();
+      deadline = Date.now() + SETTLE_MS;
+    }
     if (Date.now() > deadline) throw new Error(`not settled in ${SETTLE_MS / 1_000} s: ${await tellAll(stage)}`);
     await delay(LOOK_MS);
   }
@@ -94,7 +110,7 @@ export async function converge(stage: Stage, during: (jobId: string) => Promise<
     await readAll(stage.engine, stage.vm.id);
     const open = await listOpenFindings(db.orm, stage.vm.id);
     if (open.length === 0) return done;
-    if (open.some(({ kind, reason }) => kind === "backup.stuck" && reason === "lost-by-libvirt")) {
+    if (await isLostByLibvirt(stage)) {
       // What the finding says: only the end of this run ends such a job.
       done.lostByLibvirt = true;
       await stage.restartVmAndLibvirt();

@@ -1,5 +1,5 @@
 /** What an error says, and what those say that caused it: a failed query alone names its statement and not its reason. */
-const LONGEST = 600;
+const LONGEST = 6_000;
 
 export function tellError(error: unknown): string {
   const parts: string[] = [];
