@@ -62,7 +62,8 @@ export const EXTRAS: Record<string, Check> = {
     }
   },
   async "qemu-hung"(lab, vm) {
-    expect(readFileSync(`/proc/${vm.process().pid}/stat`, "utf8")).toMatch(/\) T /);
+    // A signal is delivered a moment after it was sent.
+    await expect.poll(() => readFileSync(`/proc/${vm.process().pid}/stat`, "utf8")).toMatch(/\) T /);
     const question = ["-c", lab.host(vm.host).uri, "qemu-monitor-command", vm.id, '{"execute":"query-status"}'];
     await expect(run("virsh", question, { timeoutMs: 1_500 })).rejects.toThrow(/no answer/);
   },
