@@ -47,10 +47,10 @@ async function isLostByLibvirt({ engine, vm }: Stage): Promise<boolean> {
 }
 
 /**
- * Until no job works on the VM and nothing is between two states; where libvirt lost a backup, with the restart that its finding
- * asks for. Returns how the job ended. @throws with everything that is known
+ * Until no job works on the VM and nothing is between two states. Returns how the job ended. `onLost`: where libvirt lost a backup,
+ * it is told, and the restart is made that the finding asks for; without it that is no end. @throws with everything that is known
  */
-export async function settle(stage: Stage, jobId: string, onLost: () => void = () => {}): Promise<string> {
+export async function settle(stage: Stage, jobId: string, onLost?: () => void): Promise<string> {
   const { orm, pool } = stage.engine.db;
   let deadline = Date.now() + SETTLE_MS;
   let isRestarted = false;
@@ -64,7 +64,7 @@ export async function settle(stage: Stage, jobId: string, onLost: () => void = (
     );
     if (job?.endedAt != null && leftovers.length === 0 && between.length === 0 && live.length === 0)
       return `${job.state}${job.error ? ` (${job.error})` : ""}`;
-    if (!isRestarted && job?.endedAt != null && live.length === 0 && (await isLostByLibvirt(stage))) {
+    if (onLost && !isRestarted && job?.endedAt != null && live.length === 0 && (await isLostByLibvirt(stage))) {
       isRestarted = true;
       onLost();
       await stage.restartVmAndLibvirt();
