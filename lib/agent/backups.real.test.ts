@@ -118,7 +118,7 @@ describe("backups of a real host", () => {
     expect(names).not.toContain("backup-vdb");
   });
 
-  it("takes a file out of the QEMU in which a killed libvirt forgot it, and removes it; one that a job writes to stays", async () => {
+  it("takes a file out of the QEMU in which a killed libvirt forgot it, and removes it; that of another stays", async () => {
     const file = `${vm.id}/forgotten/vdb.qcow2`;
     await backups.make(vm.id, "forgotten", [backups.full("vdb", file)]);
     const add = (args: object) => vm.qmp({ execute: "blockdev-add", arguments: args as Record<string, unknown> });
@@ -289,6 +289,19 @@ describe("backups of a real host", () => {
       const gone = await agent.post("/v1/backups/discard", { paths: [backups.at("guest/given-up/vda.qcow2")] });
       expect(gone.body).toEqual({ removed: [backups.at("guest/given-up/vda.qcow2")], absent: [] });
       expect(existsSync(backups.at("guest/given-up"))).toBe(false);
+      slow.close();
+    });
+
+    it("leaves a file in QEMU while a job writes to it, also where its folder is named after the VM", async () => {
+      const file = `${vm.id}/at-work/vda.qcow2`;
+      const slow = await slowDownNextBackup(monitor, "vda");
+      await backups.begin(vm.id, "at-work", [backups.full("vda", file)]);
+      await slow.caught;
+      const held = await agent.post("/v1/backups/discard", { paths: [backups.at(file)] });
+      expect([held.status, held.body.code]).toEqual([409, "conflict"]);
+      expect(existsSync(backups.at(file))).toBe(true);
+      slow.release();
+      expect(await backups.ended(vm.id)).toMatchObject({ state: "finished", checkpointId: "at-work" });
       slow.close();
     });
 
