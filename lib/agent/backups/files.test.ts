@@ -178,7 +178,7 @@ it.runIf(isRoot)("QEMU's account gets the files, and may not put others into the
 describe("the agent's own folder", () => {
   const note = {
     ...{ version: 1 as const, uri: "test:///x", vmId: "vm", runtimeId: "r", checkpointId: null, disks: [], askedAt: 1 },
-    ...{ isBegun: true, seenAt: 1, totalBytes: null, abortedAt: null, end: null },
+    ...{ isBegun: true, seenAt: 1, totalBytes: null, abortedAt: null, strandedAt: null, end: null },
   };
   const temporary = () => new TemporaryFiles("test:///x", "1-1", () => true);
 

@@ -28,6 +28,8 @@ const noteSchema = z.object({
   seenAt: z.int(),
   totalBytes: z.int().nullable(),
   abortedAt: z.int().nullable(),
+  /** When libvirt was seen to wait for block jobs that are gone, ms; from then on the agent ends it. Absent in older notes. */
+  strandedAt: z.int().nullable().default(null),
   end: z
     .object({
       state: z.enum(["finished", "failed", "aborted", "ended-unseen"]),

@@ -16,6 +16,7 @@ const note: BackupNote = {
   seenAt: T0 + 1_000,
   totalBytes: null,
   abortedAt: null,
+  strandedAt: null,
   end: null,
 };
 const good: EndedJob = {
@@ -53,6 +54,16 @@ describe("what became of a backup job", () => {
       state: "failed",
       error: { code: "no-space", hostMessage: "No space left on device" },
     });
+  });
+
+  it("is failed when libvirt waited for block jobs that were gone and was made to let go; unless it had ended by then", () => {
+    const left = { ...note, strandedAt: T0 + 50_000 };
+    const failed = { state: "failed", error: { code: "internal", retryable: true } };
+    expect(judge(left, sight, { heard: cancelled, isWatched: true })).toMatchObject(failed);
+    expect(judge(left, sight, unwatched)).toMatchObject(failed);
+    expect(judge(left, sight, { heard: good, isWatched: true })).toMatchObject({ state: "finished" });
+    const asked = { ...left, abortedAt: T0 + 51_000 };
+    expect(judge(asked, sight, { heard: cancelled, isWatched: true })).toMatchObject({ state: "aborted" });
   });
 
   it("is never finished before the QEMU that wrote its files has closed them, whatever libvirt says", () => {

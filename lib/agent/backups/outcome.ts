@@ -12,6 +12,7 @@
  * | the domain stopped, and the agent watched it all the time    | failed                        |
  * | asked for a moment ago, and nobody heard the answer          | running: it may yet begin     |
  * | an agent aborted it, and nobody heard how it ended           | aborted                       |
+ * | libvirt waited for block jobs that are gone: the agent ended it | failed                     |
  * | anything else                                                | ended-unseen                  |
  */
 import type { HostError } from "#contract/agent-operations.ts";
@@ -80,6 +81,7 @@ function classify(ended: EndedJob, note: BackupNote, sight: Sight): NonNullable<
   }
   const wasCancelled = ended.type === CANCELLED.type || ended.errorMessage === CANCELLED.words;
   if (note.abortedAt !== null) return { state: "aborted", at, doneBytes, error: null };
+  if (wasCancelled && note.strandedAt !== null) return { state: "failed", at, doneBytes, error: stranded() };
   if (wasCancelled && sight.runtimeId === note.runtimeId) {
     const error = hostError("internal", "Somebody aborted the backup.", words);
     return { state: "aborted", at, doneBytes, error };
@@ -90,6 +92,13 @@ function classify(ended: EndedJob, note: BackupNote, sight: Sight): NonNullable<
 
 const stopped = (hostMessage: string | null): HostError =>
   hostError("domain-changed", "The VM stopped before its backup had finished.", { hostMessage });
+
+const stranded = (): HostError => ({
+  ...hostError("internal", STRANDED_WORDS),
+  retryable: true,
+});
+const STRANDED_WORDS =
+  "libvirt was restarted during this backup and waited for a part of it that QEMU had ended before. Nobody saw how that part ended, so the backup does not count.";
 
 /** QEMU's words of a job that failed: strerror texts, in English. */
 function typeJobError(hostMessage: string | null): HostError {
@@ -142,5 +151,6 @@ export function judge(note: BackupNote, sight: Sight, { heard, isWatched }: Witn
   if (!note.isBegun && !sight.hasCheckpoint && !hasOtherRun && mayYetBegin) return { state: "waiting" };
   // Had it finished in that very moment, not to call it so loses nothing but the time for another one.
   if (note.abortedAt !== null) return { state: "aborted", at, doneBytes: null, error: null };
+  if (note.strandedAt !== null) return { state: "failed", at, doneBytes: null, error: stranded() };
   return unseen(at);
 }

@@ -102,6 +102,7 @@ function newNote(
     seenAt: Date.now(),
     totalBytes: null,
     abortedAt: null,
+    strandedAt: null,
     end: null,
   };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { isSameFiles, newCheckpointXml, pushXml, readBackupXml } from "./backup-push.ts";
+import { readBackupXml } from "./backup-look.ts";
+import { isSameFiles, newCheckpointXml, pushXml } from "./backup-push.ts";
 
 const disks = [
   { target: "vda", base: "cp1", file: `/r/it's & <new> "1".qcow2` },

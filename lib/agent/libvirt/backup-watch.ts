@@ -18,12 +18,23 @@ const NOTE_EVERY_MS = 1_000;
 const LOOK_EVERY_MS = 100;
 const OWN_LOOK_MS = 5_000;
 const HEARING_MS = 5_000;
+/**
+ * libvirt holds a backup without a block job for moments only, as it begins and as it ends; each look has it ask QEMU,
+ * so that one which does not answer is no such case. See lib/decisions/a-file-that-qemu-keeps.md.
+ */
+const STRANDED_AFTER_MS = 6_000;
 
 export type Place = { repository: string; note: BackupNote };
 export type Settled = { place: Place | null; look: BackupLook | null; isWaiting: boolean };
 type Heard = { ended: EndedJob; whileAsking: boolean } | null;
 /** `connection`: the event connection under which ours was last known to run; null: none. */
-type Watch = { connection: number | null; isAsking: boolean; heard: Heard };
+type Watch = {
+  connection: number | null;
+  isAsking: boolean;
+  heard: Heard;
+  /** Since when it has been held without a block job; null: it has one, or nobody knows. */
+  idleSince: number | null;
+};
 type Parts = { pool: CallPool; uri: string; repositories: readonly string[] };
 
 export class BackupWatch {
@@ -72,7 +83,7 @@ export class BackupWatch {
 
   /** libvirt is about to be asked. */
   asking(vmId: string): void {
-    this.#watches.set(vmId, { connection: this.#connection, isAsking: true, heard: null });
+    this.#watches.set(vmId, { connection: this.#connection, isAsking: true, heard: null, idleSince: null });
   }
 
   /** libvirt has begun it. */
@@ -125,6 +136,7 @@ export class BackupWatch {
       if (outcome.state === "waiting") return { place, look, isWaiting: true };
       if (outcome.state === "running") {
         await this.#seen(place, sight.at, look, heardBefore);
+        await this.#endStranded(place, sight.at);
         return { place, look, isWaiting: false };
       }
       const patience = isWatched ? EVENT_LAG_MS : FOUND_AGAIN_MS;
@@ -141,14 +153,33 @@ export class BackupWatch {
 
   /** Ours runs. What was heard before the look belongs to another job; what was heard since may well be of ours. */
   async #seen({ repository, note }: Place, at: number, look: BackupLook | null, heardBefore: Heard): Promise<void> {
-    const heard = this.#watches.get(note.vmId)?.heard ?? null;
-    const kept = heard === heardBefore ? null : heard;
-    this.#watches.set(note.vmId, { connection: this.#connection, isAsking: false, heard: kept });
+    const { heard = null, idleSince = null } = this.#watches.get(note.vmId) ?? {};
+    this.#watches.set(note.vmId, {
+      connection: this.#connection,
+      isAsking: false,
+      heard: heard === heardBefore ? null : heard,
+      idleSince: look?.blockJobs === 0 ? (idleSince ?? at) : null,
+    });
     if (note.isBegun && at - note.seenAt < NOTE_EVERY_MS) return;
     note.isBegun = true;
     note.seenAt = at;
     note.totalBytes = look?.job?.totalBytes ?? note.totalBytes;
     await this.notes.write(repository, note);
+  }
+
+  /**
+   * A libvirt that was killed after QEMU had ended one disk's job drops that job and waits for its end for ever; abort is
+   * what makes it let go. Noted first: the next agent then knows why it ended.
+   */
+  async #endStranded({ repository, note }: Place, at: number): Promise<void> {
+    const { vmId } = note;
+    const idleSince = this.#watches.get(vmId)?.idleSince ?? at;
+    if (at - idleSince < STRANDED_AFTER_MS) return;
+    note.strandedAt ??= at;
+    await this.notes.write(repository, note);
+    const files = note.disks.map(({ real }) => real);
+    // Where it fails the next look asks again.
+    await this.#pool.call("abortPush", { vmId, files, checkpointId: null }, { vmId }).catch(() => undefined);
   }
 
   /** Keeps "last seen" fresh when nobody asks: it is what a later agent's evidence rests on. */

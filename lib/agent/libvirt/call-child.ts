@@ -2,7 +2,8 @@
 import type { ObserveError } from "#chain/model.ts";
 import { toObserveError } from "../failure.ts";
 import { abortPull, beginPull, readOwner } from "./backup.ts";
-import { abortPush, beginPush, lookAtBackup } from "./backup-push.ts";
+import { lookAtBackup } from "./backup-look.ts";
+import { abortPush, beginPush } from "./backup-push.ts";
 import { changeCheckpoints, sweepTemporary } from "./change.ts";
 import { Connection, LibvirtFailure, OpenFailure } from "./connection.ts";
 import { readDomainXml } from "./domain-xml.ts";

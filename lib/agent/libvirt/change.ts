@@ -4,15 +4,14 @@ import { hostError, toHostError } from "../host-error.ts";
 import { type Change, type ChangeOutcome, type Pin, TEMPORARY_CHECKPOINT } from "../operations/host-steps.ts";
 import { buildCheckpointXml, withParent } from "./checkpoint-xml.ts";
 import { type Connection, LibvirtFailure } from "./connection.ts";
+import { CREATE_REDEFINE, deleteCheckpoint, lookupCheckpoint } from "./delete-checkpoint.ts";
 import { readDomainXml } from "./domain-xml.ts";
 import { VIR_ERR } from "./errors.ts";
 import type { Ptr } from "./ffi.ts";
 import { isActive, isAtWork, readJob, readState, readXml, withDomain } from "./inspect.ts";
 import type { RuntimeIds } from "./runtime-id.ts";
 
-const CREATE_REDEFINE = 1;
 const CREATE_REDEFINE_VALIDATE = 4;
-const DELETE_METADATA_ONLY = 2;
 const XML_NO_DOMAIN = 2;
 
 type Reader = { connection: Connection; runtimeIds: RuntimeIds };
@@ -32,32 +31,8 @@ function assertFree(reader: Reader, domain: Ptr, { vmId, runtimeId }: Pin): void
   }
 }
 
-/** The checkpoint, or null when libvirt lists none of that name. */
-function lookup(c: Connection, domain: Ptr, id: string): Ptr {
-  const checkpoint = c.lib.checkpointLookupByName(domain, id, 0);
-  if (checkpoint !== null) return checkpoint;
-  try {
-    return c.fail();
-  } catch (thrown) {
-    if (thrown instanceof LibvirtFailure && thrown.code === VIR_ERR.NO_DOMAIN_CHECKPOINT) return null;
-    throw thrown;
-  }
-}
-
-/** False: there was none. */
-function remove(c: Connection, domain: Ptr, id: string, metadataOnly: boolean): boolean {
-  const checkpoint = lookup(c, domain, id);
-  if (checkpoint === null) return false;
-  try {
-    if (c.lib.checkpointDelete(checkpoint, metadataOnly ? DELETE_METADATA_ONLY : 0) < 0) c.fail();
-    return true;
-  } finally {
-    c.lib.checkpointFree(checkpoint);
-  }
-}
-
 function reparented(c: Connection, domain: Ptr, id: string, parentId: string): string {
-  const checkpoint = lookup(c, domain, id);
+  const checkpoint = lookupCheckpoint(c, domain, id);
   if (checkpoint === null) throw new HostFailure(observeError("domain-changed", "The checkpoint is gone.", id));
   try {
     return withParent(c.lib.checkpointGetXml(checkpoint, XML_NO_DOMAIN) ?? c.fail(), parentId);
@@ -74,7 +49,7 @@ function create(c: Connection, domain: Ptr, xml: string, flags: number): void {
 
 /** What is left to do of a change. Definitions are built beforehand, so that nothing of ours lies between two calls. */
 function prepare(c: Connection, domain: Ptr, change: Change): () => void {
-  if (change.do === "delete") return () => remove(c, domain, change.id, change.metadataOnly);
+  if (change.do === "delete") return () => deleteCheckpoint(c, domain, change.id, change.metadataOnly);
   if (change.do === "reparent") {
     return () => create(c, domain, reparented(c, domain, change.id, change.parentId), CREATE_REDEFINE);
   }
@@ -102,7 +77,7 @@ export function changeCheckpoints(reader: Reader, input: Pin & { changes: Change
   c.run((handle) => withDomain(c, handle, input.vmId, () => true));
   return withDomain(c, c.open(), input.vmId, (domain): ChangeOutcome => {
     assertFree(reader, domain, input);
-    remove(c, domain, TEMPORARY_CHECKPOINT, true);
+    deleteCheckpoint(c, domain, TEMPORARY_CHECKPOINT, true);
     const steps = input.changes.map((change) => ({ change, make: prepare(c, domain, change) }));
     for (const [done, { change, make }] of steps.entries()) {
       try {
@@ -119,6 +94,8 @@ export function changeCheckpoints(reader: Reader, input: Pin & { changes: Change
 /** Its bitmap stays: whoever wanted it gone asks again. */
 export function sweepTemporary({ connection: c }: Reader, vmId: string): boolean {
   return (
-    c.run((handle) => withDomain(c, handle, vmId, (domain) => remove(c, domain, TEMPORARY_CHECKPOINT, true))) ?? false
+    c.run((handle) =>
+      withDomain(c, handle, vmId, (domain) => deleteCheckpoint(c, domain, TEMPORARY_CHECKPOINT, true)),
+    ) ?? false
   );
 }

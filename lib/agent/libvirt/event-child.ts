@@ -5,7 +5,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { HostEvent } from "#contract/agent.ts";
 import { observeError, toObserveError } from "../failure.ts";
-import { readEndedJob } from "./backup-push.ts";
+import { readEndedJob } from "./backup-look.ts";
 import { typeOpenError } from "./errors.ts";
 import { blockJobEvent, lifecycleEvent, type RawEvent } from "./event-words.ts";
 import {

@@ -92,6 +92,7 @@ export function loadLibvirt(parentPid: number) {
     typedParamsFree: f<[Ptr, number], void>("virTypedParamsFree", "void", [P, I]),
     domainBackupBegin: f<[Ptr, string, string | null, number], number>("virDomainBackupBegin", I, [P, S, S, U]),
     domainBackupGetXml: f<[Ptr, number], string | null>("virDomainBackupGetXMLDesc", owned, [P, U]),
+    domainGetBlockJobInfo: f<[Ptr, string, Buffer, number], number>("virDomainGetBlockJobInfo", I, [P, S, P, U]),
     domainAbortJob: f<[Ptr], number>("virDomainAbortJob", I, [P]),
     eventRegisterDefaultImpl: f<[], number>("virEventRegisterDefaultImpl", I, []),
     eventRunDefaultImpl: f<[], number>("virEventRunDefaultImpl", I, []),

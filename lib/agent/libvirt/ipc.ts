@@ -55,6 +55,8 @@ export type BackupLook = {
   /** null: none. */
   job: HostJob | null;
   backup: RunningBackup | null;
+  /** How many of that backup's disks have a block job as libvirt knows it; null: not known. */
+  blockJobs: number | null;
   /** The last job that ended on this domain, whoever began it. */
   completed: EndedJob | null;
   hasCheckpoint: boolean;
