@@ -33,7 +33,7 @@ try {
 }
 
 function print(report: KillReport): void {
-  const { kills: all, rounds, outcomes, mixed, slow, undone, compared, lostByLibvirt, faults } = report;
+  const { kills: all, rounds, outcomes, mixed, slow, undone, compared, restarts, faults } = report;
   const minutesTaken = ((Date.now() - began) / 60_000).toFixed(1);
   console.log(
     `\nseed ${report.seed}: ${all.length} kills in ${rounds} rounds, ${faults.length} faults, ${minutesTaken} min`,
@@ -53,7 +53,7 @@ function print(report: KillReport): void {
   console.log(
     `${mixed} backups mixed full and incremental, ${slow} slow, ${undone} undone after they had begun; ${compared} files compared with their disks`,
   );
-  console.log(`${lostByLibvirt} times libvirt lost a backup job of its own`);
+  console.log(`libvirt lost ${restarts.lostBackups} backup jobs of its own and ${restarts.lostVms} running VMs`);
   console.log(`jobs: ${[...outcomes].map(([words, n]) => `${words} ${n}`).join(", ")}`);
   for (const fault of faults) console.log(`FAULT ${fault}`);
 }

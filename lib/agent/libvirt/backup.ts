@@ -6,21 +6,22 @@ import { readAllTargets } from "./domain-xml.ts";
 import { VIR_ERR } from "./errors.ts";
 import type { Ptr } from "./ffi.ts";
 import { readJob, readXml, withDomain } from "./inspect.ts";
+import type { CallOps } from "./ipc.ts";
 import type { RuntimeIds } from "./runtime-id.ts";
 import { attr, child, parseXml } from "./xml.ts";
 
-/** Account of the domain's QEMU and the targets of all its disks, read-only ones too. */
+/** The domain's QEMU, its account, and the targets of all its disks, read-only ones too. */
 export function readOwner(
   c: Connection,
   handle: Ptr,
   vmId: string,
   runtimeIds: RuntimeIds,
-): { uid: number; gid: number; disks: string[] } | null {
+): CallOps["owner"]["output"] {
   return withDomain(c, handle, vmId, (domain) => {
     const process = runtimeIds.findProcess(vmId);
     if (process === null) return null;
     const { uid, gid } = statSync(`/proc/${process.pid}`);
-    return { uid, gid, disks: readAllTargets(readXml(c, domain)) };
+    return { pid: process.pid, uid, gid, disks: readAllTargets(readXml(c, domain)) };
   });
 }
 

@@ -75,8 +75,8 @@ export type CallOps = {
   state: { input: { vmId: string }; output: { power: Power; runtimeId: string | null } | null };
   /** Whether somebody writes to these images, in the same order. */
   writers: { input: { paths: string[] }; output: WriterState[] };
-  /** The account that QEMU runs as and all targets of the domain; null: it does not run, or cannot be seen. */
-  owner: { input: { vmId: string }; output: { uid: number; gid: number; disks: string[] } | null };
+  /** The domain's QEMU, the account that it runs as, and all targets of the domain; null: it does not run, or cannot be seen. */
+  owner: { input: { vmId: string }; output: { pid: number; uid: number; gid: number; disks: string[] } | null };
   /** false: there is no such domain. */
   beginPull: { input: { vmId: string; xml: string }; output: boolean };
   /** Aborts the backup whose socket is this one; false: there is no such job. */

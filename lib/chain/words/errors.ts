@@ -27,7 +27,7 @@ const ERRORS: Readonly<Record<ObserveErrorCode, ErrorWords>> = {
   "image-locked": {
     title: "Image is locked",
     explanation: "Another process holds the image open while libvirt says that the VM does not run here.",
-    next: "Find who has it open: another host that runs the VM, or a tool such as qemu-nbd or qemu-img. It is read again once the lock is free.",
+    next: "Find who has it open: another host that runs the VM, or a tool such as qemu-nbd or qemu-img. A process of this VM named beside this is its own QEMU, which libvirt may have lost when it was restarted: where no other libvirt runs it, shut the guest down from inside, end that process (kill, not kill -9), then start the VM. It is read again once the lock is free.",
   },
   "image-missing": {
     title: "Image is not there",

@@ -31,6 +31,14 @@ export type Round = {
   isSlow: boolean;
 };
 
+/** What a killed libvirt left that only a person can end, and how often the harness did what the product then asks for. */
+export type Restarts = {
+  /** It lost a backup job of its own: the VM and libvirt are restarted. */
+  lostBackups: number;
+  /** It lost the VM, whose QEMU runs on: that is ended and the VM started. */
+  lostVms: number;
+};
+
 export type KillReport = {
   seed: number;
   kills: Kill[];
@@ -45,7 +53,6 @@ export type KillReport = {
   undone: number;
   /** Finished backups that were compared with the disk, byte for byte. */
   compared: number;
-  /** Times that libvirt lost a backup job of its own, and the VM had to be restarted as the finding says. */
-  lostByLibvirt: number;
+  restarts: Restarts;
   faults: string[];
 };

@@ -38,7 +38,7 @@ export async function runKills(options: KillOptions): Promise<KillReport> {
     slow: 0,
     undone: 0,
     compared: 0,
-    lostByLibvirt: 0,
+    restarts: { lostBackups: 0, lostVms: 0 },
     faults: [],
   };
   while (report.kills.length < kills && Date.now() < (stopAt ?? Number.POSITIVE_INFINITY)) {
@@ -75,16 +75,13 @@ async function playRound(stage: Stage, round: Round, strikes: Strike[], report: 
     const jobId = await applyNow(stage.engine.db, stage.vm.id, round.request);
     for (const one of strikes) if (one.phase !== "repair") await strike(one, jobId);
     slow?.release();
-    jobState = await settle(stage, jobId, () => {
-      report.lostByLibvirt += 1;
-    });
+    jobState = await settle(stage, jobId, report.restarts);
     report.undone += await countUndone(stage, round, watch.met);
     await readAll(stage.engine, stage.vm.id);
     faults.push(...(await checkSettled(stage)));
-    const repair = await converge(stage, async (repairId) => {
+    await converge(stage, report.restarts, async (repairId) => {
       for (const one of strikes) if (one.phase === "repair") await strike(one, repairId);
     });
-    if (repair.lostByLibvirt) report.lostByLibvirt += 1;
     const wasQemuKilled = done.some(({ victims }) => victims.includes("qemu"));
     faults.push(...(await checkWhole(stage, round, wasQemuKilled)));
     const { compared, mixed, faults: differing } = await compareBackups(stage, round);

@@ -1,14 +1,18 @@
 /** Waits until the product has recovered, and does what a person would do then. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { PlanRequest } from "#chain/plan/model.ts";
-import { getJob, getVm, listLeftovers, listOpenFindings } from "#db/index.ts";
+import { getJob, getVm, listLeftovers, listOpenFindings, listPresence } from "#db/index.ts";
+import { readSpeakersObservation } from "../../observe/recompute.ts";
+import { chooseSpeaker } from "../../observe/speaker.ts";
 import { applyNow, readAll } from "../plan-job.ts";
+import type { Restarts } from "./model.ts";
 import type { Stage } from "./stage.ts";
 import { readFalseBases, readOwnerless, readRecorded } from "./witness.ts";
 import { tellError } from "./words.ts";
 
 const SETTLE_MS = 90_000;
 const LOOK_MS = 25;
+const ASK_MS = 500;
 const ROUNDS = 5;
 
 /** Looks at every moment for what must never be: a base whose backup did not finish, a bitmap that the record does not know. */
@@ -41,19 +45,45 @@ export class Watch {
 }
 
 /** libvirt holds the VM for a backup that it lost with its process: what was made of it cannot be taken away before a restart. */
-async function isLostByLibvirt({ engine, vm }: Stage): Promise<boolean> {
+async function isBackupLost({ engine, vm }: Stage): Promise<boolean> {
   const open = await listOpenFindings(engine.db.orm, vm.id);
   return open.some(({ kind, reason }) => kind === "backup.stuck" && reason === "lost-by-libvirt");
 }
 
+/** The product names the QEMU of a VM that libvirt takes for shut off. */
+async function isLossOfVmTold({ engine, vm }: Stage): Promise<boolean> {
+  await readAll(engine, vm.id);
+  const { orm } = engine.db;
+  const row = await getVm(orm, vm.id);
+  const speaker = row && chooseSpeaker(await listPresence(orm, vm.id), row.hostId);
+  const seen = speaker && (await readSpeakersObservation(orm, speaker, row));
+  return (
+    seen?.disks.some(({ layers }) => !layers.ok && /is a QEMU of this VM/.test(layers.error.hostMessage ?? "")) ?? false
+  );
+}
+
+/** Does what the product asks a person to do after libvirt lost something with its process. True: something was done. */
+async function doAsTold(stage: Stage, restarts: Restarts): Promise<boolean> {
+  if (await isBackupLost(stage)) {
+    restarts.lostBackups += 1;
+    await stage.restartVmAndLibvirt();
+    return true;
+  }
+  if (!(await stage.isVmLost()) || !(await isLossOfVmTold(stage))) return false;
+  restarts.lostVms += 1;
+  await stage.endLostVm();
+  return true;
+}
+
 /**
- * Until no job works on the VM and nothing is between two states. Returns how the job ended. `onLost`: where libvirt lost a backup,
- * it is told, and the restart is made that the finding asks for; without it that is no end. @throws with everything that is known
+ * Until no job works on the VM and nothing is between two states. Returns how the job ended. `restarts`: where libvirt lost
+ * something, it is counted, and that is done which the product then asks for; without it that is no end.
+ * @throws with everything that is known
  */
-export async function settle(stage: Stage, jobId: string, onLost?: () => void): Promise<string> {
+export async function settle(stage: Stage, jobId: string, restarts?: Restarts): Promise<string> {
   const { orm, pool } = stage.engine.db;
   let deadline = Date.now() + SETTLE_MS;
-  let isRestarted = false;
+  let askedAt = 0;
   for (;;) {
     const job = await getJob(orm, jobId);
     const leftovers = await listLeftovers(orm, 10);
@@ -62,14 +92,16 @@ export async function settle(stage: Stage, jobId: string, onLost?: () => void): 
       "select id, kind, state, error from jobs where vm_id = $1 and state in ('queued', 'running')",
       [stage.vm.id],
     );
-    if (job?.endedAt != null && leftovers.length === 0 && between.length === 0 && live.length === 0)
-      return `${job.state}${job.error ? ` (${job.error})` : ""}`;
-    if (onLost && !isRestarted && job?.endedAt != null && live.length === 0 && (await isLostByLibvirt(stage))) {
-      isRestarted = true;
-      onLost();
-      await stage.restartVmAndLibvirt();
-      deadline = Date.now() + SETTLE_MS;
+    const isEnded = job?.endedAt != null && live.length === 0;
+    const isSettled = isEnded && leftovers.length === 0 && between.length === 0;
+    if (restarts && isEnded && (isSettled || Date.now() - askedAt > ASK_MS)) {
+      askedAt = Date.now();
+      if (await doAsTold(stage, restarts)) {
+        deadline = Date.now() + SETTLE_MS;
+        continue;
+      }
     }
+    if (isSettled && job) return `${job.state}${job.error ? ` (${job.error})` : ""}`;
     if (Date.now() > deadline) throw new Error(`not settled in ${SETTLE_MS / 1_000} s: ${await tellAll(stage)}`);
     await delay(LOOK_MS);
   }
@@ -100,31 +132,27 @@ async function tellAll({ engine, vm }: Stage): Promise<string> {
   return JSON.stringify({ jobs: shown, error, host }, null, 1);
 }
 
-export type Repair = { jobs: number; lostByLibvirt: boolean };
-
 /** Redefines what libvirt lost with its process, heals what died with QEMU. `during`: with the first job that it makes. */
-export async function converge(stage: Stage, during: (jobId: string) => Promise<void>): Promise<Repair> {
+export async function converge(
+  stage: Stage,
+  restarts: Restarts,
+  during: (jobId: string) => Promise<void>,
+): Promise<void> {
   const { db } = stage.engine;
-  const done: Repair = { jobs: 0, lostByLibvirt: false };
+  let jobs = 0;
   for (let i = 0; i < ROUNDS; i++) {
     await readAll(stage.engine, stage.vm.id);
+    if (await doAsTold(stage, restarts)) continue;
     const open = await listOpenFindings(db.orm, stage.vm.id);
-    if (open.length === 0) return done;
-    if (await isLostByLibvirt(stage)) {
-      // What the finding says: only the end of this run ends such a job.
-      done.lostByLibvirt = true;
-      await stage.restartVmAndLibvirt();
-      continue;
-    }
+    if (open.length === 0) return;
     const heals = open.some((finding) => finding.remedies.includes("heal"));
     const request: PlanRequest = heals
       ? { intent: "heal", mode: "salvage", findings: null }
       : { intent: "redefine", mode: "salvage" };
     const jobId = await applyNow(db, stage.vm.id, request);
-    if (done.jobs === 0) await during(jobId);
-    done.jobs += 1;
-    await settle(stage, jobId);
+    if (jobs === 0) await during(jobId);
+    jobs += 1;
+    await settle(stage, jobId, restarts);
   }
   await readAll(stage.engine, stage.vm.id);
-  return done;
 }

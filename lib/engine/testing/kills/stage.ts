@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { LabHost } from "#lab/host.ts";
-import { endProcess } from "#lab/processes.ts";
+import { endProcess, isAlive, type ProcessRef } from "#lab/processes.ts";
 import type { LabVm } from "#lab/vm.ts";
 import { addMonitors, slowDownNextBackup } from "../../../agent/testing/slow-backup.ts";
 import type { Config } from "../../config.ts";
@@ -32,6 +32,8 @@ export class Stage {
   /** The monitor of whoever watches. */
   readonly watched: string;
   #child: ChildProcess | null = null;
+  /** The VM's QEMU when something was killed last. */
+  #qemu: ProcessRef | null = null;
 
   private constructor(rig: LabRig, hostName: string, url: string, engine: Engine, vm: LabVm, monitor: string) {
     this.#hostName = hostName;
@@ -108,7 +110,8 @@ export class Stage {
 
   /** Until `revive` they stay dead. */
   async kill(victims: readonly Victim[]): Promise<void> {
-    const qemu = victims.includes("qemu") ? this.vm.process() : null;
+    this.#qemu = this.#findQemu();
+    const qemu = victims.includes("qemu") ? this.#qemu : null;
     await Promise.all(
       victims.map((victim) => {
         if (victim === "agent") return this.rig.agents.get(this.#hostName)?.kill();
@@ -128,6 +131,32 @@ export class Stage {
     await this.vm.stop();
     await this.#host.killDaemon();
     await this.#host.startDaemon();
+    await this.vm.start();
+  }
+
+  /** A libvirt that has lost the VM may have taken away the file that names the process. */
+  #findQemu(): ProcessRef | null {
+    try {
+      return this.vm.process();
+    } catch {
+      return this.#qemu;
+    }
+  }
+
+  /** libvirt takes it for shut off, and its QEMU lives. */
+  async isVmLost(): Promise<boolean> {
+    return this.#qemu !== null && isAlive(this.#qemu) && (await this.vm.power()) === "shut off";
+  }
+
+  /** As whoever ends that QEMU from outside, without force: it stores its bitmaps. */
+  async endLostVm(): Promise<void> {
+    const qemu = this.#qemu;
+    if (qemu === null) return;
+    process.kill(qemu.pid, "SIGTERM");
+    await until(
+      async () => isAlive(qemu),
+      (lives) => !lives,
+    );
     await this.vm.start();
   }
 
