@@ -47,8 +47,9 @@ function print(report: KillReport): void {
   const inRecovery = all.filter(({ phase }) => phase === "recovery").length;
   const inRepair = all.filter(({ phase }) => phase === "repair").length;
   const together = all.filter((kill) => kill.together).length;
+  const atHold = all.filter(({ held }) => held).length;
   console.log(
-    `${inRecovery} during recovery, ${inRepair} during the repair after it, ${together} with another at once`,
+    `${inRecovery} during recovery, ${inRepair} during the repair after it, ${together} with another at once, ${atHold} in a backup's first milliseconds`,
   );
   console.log(
     `${mixed} backups mixed full and incremental, ${slow} slow, ${undone} undone after they had begun; ${compared} files compared with their disks`,

@@ -136,7 +136,7 @@ describe("in a backup", () => {
       () => stateOf(stage, id),
       (state) => state !== "creating",
     );
-    await stage.strike({ phase: "operation", victims: ["engine"], step: null, afterMs: 0, stalled: false }, jobId);
+    await stage.strike({ phase: "operation", victims: ["engine"], from: "begin", afterMs: 0, stalled: false }, jobId);
     await settle(stage, jobId);
     await readAll(stage.engine, stage.vm.id);
     expect(await checkSettled(stage)).toEqual([]);

@@ -10,13 +10,20 @@ export type Victim = (typeof VICTIMS)[number];
 export type Phase = "operation" | "recovery" | "repair";
 
 /**
- * `step` null: `afterMs` counts from the job's creation; else from the moment at which so many of its steps were done.
+ * `afterMs` counts from `from`: the job's creation; the moment at which so many of its steps were done; or that at which QEMU has
+ * just begun to copy and was held, while libvirt is still busy with the begin.
  * `stalled`: QEMU is stopped for a moment before, so that libvirt dies in the middle of a call to it.
  */
-export type Strike = { phase: Phase; victims: Victim[]; step: number | null; afterMs: number; stalled: boolean };
+export type Strike = {
+  phase: Phase;
+  victims: Victim[];
+  from: "begin" | "held" | number;
+  afterMs: number;
+  stalled: boolean;
+};
 
 /** One process that was killed. */
-export type Kill = { n: number; operation: Operation; victim: Victim; phase: Phase; together: boolean };
+export type Kill = { n: number; operation: Operation; victim: Victim; phase: Phase; together: boolean; held: boolean };
 
 /** What one round was about, and what may be gone after it. */
 export type Round = {

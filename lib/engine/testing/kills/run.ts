@@ -42,9 +42,9 @@ export async function runKills(options: KillOptions): Promise<KillReport> {
     faults: [],
   };
   while (report.kills.length < kills && Date.now() < (stopAt ?? Number.POSITIVE_INFINITY)) {
-    const strikes = drawStrikes(random);
     const began = Date.now();
     const round = await preparation.next();
+    const strikes = drawStrikes(random, round.isSlow);
     const prepared = `${((Date.now() - began) / 1_000).toFixed(1)} s`;
     log(`${await playRound(stage, round, strikes, report)}, prepared in ${prepared}`);
     if (report.faults.length > 0) break;
@@ -59,13 +59,15 @@ async function playRound(stage: Stage, round: Round, strikes: Strike[], report: 
   const faults: string[] = [];
   let jobState = "unsettled";
   let isCaught = false;
+  let held: Promise<void> | null = null;
   const strike = async (one: Strike, jobId: string) => {
-    await stage.strike(one, jobId);
+    await stage.strike(one, jobId, held);
     done.push(one);
   };
   const watch = new Watch(stage);
   try {
     const slow = round.isSlow ? await stage.slowDown() : null;
+    held = slow?.caught ?? null;
     slow?.caught.then(
       () => {
         isCaught = true;
@@ -104,9 +106,9 @@ function note(report: KillReport, { operation }: Round, strikes: Strike[], jobSt
   report.rounds += 1;
   const outcome = `${operation} ${jobState.split(" ")[0]}`;
   report.outcomes.set(outcome, (report.outcomes.get(outcome) ?? 0) + 1);
-  for (const { victims, phase } of strikes)
+  for (const { victims, phase, from } of strikes)
     for (const victim of victims) {
       const n = report.kills.length + 1;
-      report.kills.push({ n, operation, victim, phase, together: victims.length > 1 });
+      report.kills.push({ n, operation, victim, phase, together: victims.length > 1, held: from === "held" });
     }
 }

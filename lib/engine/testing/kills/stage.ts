@@ -97,9 +97,14 @@ export class Stage {
     return this.rig.lab.host(this.#hostName);
   }
 
-  /** Waits for the strike's moment in the job; kills all its victims; then starts them again. */
-  async strike({ victims, step, afterMs, stalled }: Strike, jobId: string | null): Promise<void> {
-    if (step !== null && jobId !== null) await this.#reached(jobId, step);
+  /** Waits for the strike's moment in the job; kills all its victims; then starts them again. `held`: settles when its copying is held. */
+  async strike(
+    { victims, from, afterMs, stalled }: Strike,
+    jobId: string | null,
+    held: Promise<void> | null = null,
+  ): Promise<void> {
+    if (from === "held") await held?.catch(() => undefined);
+    else if (from !== "begin" && jobId !== null) await this.#reached(jobId, from);
     await delay(afterMs);
     if (stalled) this.vm.pauseProcess();
     if (stalled) await delay(STALL_MS);
