@@ -19,7 +19,7 @@ const DOOMED = IDS.filter((_, i) => i % 2 === 1);
 const KEPT = IDS.filter((_, i) => i % 2 === 0);
 const STRAYS = Array.from({ length: 20 }, (_, i) => `stray ${i}`);
 /** How long each takes when nothing is killed, about; a kill comes somewhere in it or shortly after. */
-const LASTS_MS = { redefine: 900, delete: 250, bitmaps: 500 };
+const LASTS_MS = { redefine: 900, delete: 700, bitmaps: 500 };
 const VICTIMS = ["agent", "libvirtd"] as const;
 const SEED = 20_261_123;
 

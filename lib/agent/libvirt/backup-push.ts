@@ -85,7 +85,7 @@ export function beginPush(
     assertFree(job);
     // Of a deletion whose agent was killed. Where it is the only definition libvirt may take it for the current one, and
     // would make it the new checkpoint's parent.
-    deleteCheckpoint(c, domain, TEMPORARY_CHECKPOINT, true);
+    deleteCheckpoint(c, domain, TEMPORARY_CHECKPOINT, { metadataOnly: true });
     if (checkpoint !== null && hasCheckpoint(c, domain, checkpoint.id)) {
       return refused(hostError("already-exists", `There is a checkpoint '${checkpoint.id}' already.`));
     }
@@ -108,7 +108,7 @@ function orRefused(c: Connection, domain: Ptr, checkpointId: string | null): Cal
   let isCheckpointLeft = false;
   if (checkpointId !== null) {
     try {
-      deleteCheckpoint(c, domain, checkpointId, false);
+      deleteCheckpoint(c, domain, checkpointId, { metadataOnly: false });
     } catch (thrown) {
       if (thrown instanceof LibvirtFailure && thrown.lost) throw thrown;
       isCheckpointLeft = true;
@@ -132,7 +132,7 @@ export function abortPush(
     if (files !== null && !isSameFiles(running, files)) return false;
     // Between the look and the call the job may have ended: then there is none to abort.
     if (c.lib.domainAbortJob(domain) < 0) orNull(() => c.fail(), VIR_ERR.OPERATION_INVALID);
-    if (checkpointId !== null) deleteCheckpoint(c, domain, checkpointId, false);
+    if (checkpointId !== null) deleteCheckpoint(c, domain, checkpointId, { metadataOnly: false });
     return true;
   });
 }

@@ -47,9 +47,16 @@ function create(c: Connection, domain: Ptr, xml: string, flags: number): void {
   c.lib.checkpointFree(checkpoint);
 }
 
-/** What is left to do of a change. Definitions are built beforehand, so that nothing of ours lies between two calls. */
-function prepare(c: Connection, domain: Ptr, change: Change): () => void {
-  if (change.do === "delete") return () => deleteCheckpoint(c, domain, change.id, change.metadataOnly);
+/**
+ * What is left to do of a change. Definitions are built beforehand, so that nothing of ours lies between two calls.
+ * @param before the change that is made just before it
+ */
+function prepare(c: Connection, domain: Ptr, change: Change, before: Change | undefined): () => void {
+  if (change.do === "delete") {
+    const { id, metadataOnly } = change;
+    const isWritten = before?.do === "define" && before.id === id;
+    return () => deleteCheckpoint(c, domain, id, { metadataOnly, isWritten });
+  }
   if (change.do === "reparent") {
     return () => create(c, domain, reparented(c, domain, change.id, change.parentId), CREATE_REDEFINE);
   }
@@ -77,8 +84,8 @@ export function changeCheckpoints(reader: Reader, input: Pin & { changes: Change
   c.run((handle) => withDomain(c, handle, input.vmId, () => true));
   return withDomain(c, c.open(), input.vmId, (domain): ChangeOutcome => {
     assertFree(reader, domain, input);
-    deleteCheckpoint(c, domain, TEMPORARY_CHECKPOINT, true);
-    const steps = input.changes.map((change) => ({ change, make: prepare(c, domain, change) }));
+    deleteCheckpoint(c, domain, TEMPORARY_CHECKPOINT, { metadataOnly: true });
+    const steps = input.changes.map((change, i, all) => ({ change, make: prepare(c, domain, change, all[i - 1]) }));
     for (const [done, { change, make }] of steps.entries()) {
       try {
         make();
@@ -95,7 +102,9 @@ export function changeCheckpoints(reader: Reader, input: Pin & { changes: Change
 export function sweepTemporary({ connection: c }: Reader, vmId: string): boolean {
   return (
     c.run((handle) =>
-      withDomain(c, handle, vmId, (domain) => deleteCheckpoint(c, domain, TEMPORARY_CHECKPOINT, true)),
+      withDomain(c, handle, vmId, (domain) =>
+        deleteCheckpoint(c, domain, TEMPORARY_CHECKPOINT, { metadataOnly: true }),
+      ),
     ) ?? false
   );
 }

@@ -26,12 +26,20 @@ export function hasCheckpoint(c: Connection, domain: Ptr, id: string): boolean {
   return true;
 }
 
-/** With its bitmaps, which only a domain that runs allows, or the metadata alone. False: there was none. */
-export function deleteCheckpoint(c: Connection, domain: Ptr, id: string, metadataOnly: boolean): boolean {
+/**
+ * With its bitmaps, which only a domain that runs allows, or the metadata alone. False: there was none.
+ * @param isWritten it was defined a moment ago, and libvirt said that it was
+ */
+export function deleteCheckpoint(
+  c: Connection,
+  domain: Ptr,
+  id: string,
+  { metadataOnly, isWritten = false }: { metadataOnly: boolean; isWritten?: boolean },
+): boolean {
   const checkpoint = lookupCheckpoint(c, domain, id);
   if (checkpoint === null) return false;
   try {
-    settleFile(c, domain, checkpoint);
+    if (!isWritten) settleFile(c, domain, checkpoint);
     if (c.lib.checkpointDelete(checkpoint, metadataOnly ? DELETE_METADATA_ONLY : 0) < 0) c.fail();
     return true;
   } finally {
