@@ -7,7 +7,7 @@ import { defineConfig } from "@playwright/test";
 export default defineConfig({
   testDir: "e2e",
   globalSetup: "./e2e/global-setup.ts",
-  globalTimeout: 900_000,
+  globalTimeout: 1_500_000,
   timeout: 60_000,
   expect: { timeout: 10_000 },
   workers: 1,

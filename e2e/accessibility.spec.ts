@@ -112,6 +112,18 @@ test("at 320 px nothing has to be scrolled sideways", async ({ page }) => {
   }
 });
 
+test("where the rows of the fleet are cards, nothing takes the focus without being seen", async ({ page }) => {
+  await page.setViewportSize({ width: 1024, height: 900 });
+  await signIn(page);
+  await expect(page.locator("[data-row-link]").first()).toBeVisible();
+  const unseen = await page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>("main :is(a[href], button, input, select, [tabindex='0'])")]
+      .filter((element) => element.checkVisibility() && element.closest(".max-xl\\:sr-only, .sr-only"))
+      .map((element) => element.outerHTML.slice(0, 90)),
+  );
+  expect(unseen).toEqual([]);
+});
+
 test("every pointer target on the fleet and a VM is at least 24 px in both directions", async ({ page }) => {
   await signIn(page);
   const small = () =>

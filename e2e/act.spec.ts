@@ -68,7 +68,7 @@ test("a missing bitmap is healed by its plan: nothing before every loss is ticke
   await expect(proof.getByText(/Bitmap missing/).first()).toBeVisible();
   await page.getByRole("button", { name: "Copy as text: the job" }).click();
   await copied(page).toMatch(
-    /^\[Succeeded\] Heal act-heal\n[\s\S]+\nProof:\n {2}read [\s\S]+gone, as promised: bitmap\.missing/,
+    /^\[Succeeded\] Heal act-heal\n[\s\S]+\nProof:\n {2}read [\s\S]+gone, as promised: Bitmap missing: checkpoint cp2, disk vda/,
   );
   await expectNoViolationInBoth(page);
   const saved = page.waitForEvent("download");
@@ -211,6 +211,64 @@ test("two VMs are redefined by one plan: the number is typed, each gets a job of
     await expect(page.locator(`[data-part="${name}"] [data-job-state="succeeded"]`)).toBeVisible({
       timeout: DONE_WITHIN_MS,
     });
+});
+
+/** Selects both VMs, asks for a plan and answers with what confirms it. */
+async function planForBoth(page: Page, act: string, title: string) {
+  await page.goto("/vms?q=act-bulk");
+  for (const name of BOTH) await page.getByRole("checkbox", { name: `Select ${name}` }).check();
+  await page.getByRole("region", { name: "Selection" }).getByRole("button", { name: act }).click();
+  await expect(page.getByRole("heading", { level: 1, name: title })).toBeVisible();
+  await expectNoViolationInBoth(page);
+  return page.getByRole("button", { name: "Apply", exact: true });
+}
+
+async function applyToBoth(page: Page): Promise<void> {
+  await page.getByLabel(/^Type /).fill("2 VMs");
+  await page.getByRole("button", { name: "Apply", exact: true }).click();
+  for (const name of BOTH)
+    await expect(page.locator(`[data-part="${name}"] [data-job-state="succeeded"]`)).toBeVisible({
+      timeout: DONE_WITHIN_MS,
+    });
+}
+const BOTH = ["act-bulk-1", "act-bulk-2"] as const;
+
+test("two VMs are healed by one plan, each with a tick of its own for what it loses, then backed up by one, then in full", async ({
+  page,
+}) => {
+  await signIn(page);
+  const apply = await planForBoth(page, "Heal…", "Heal 2 VMs");
+  const tick = (name: string) =>
+    page.locator(`[data-part="${name}"]`).getByRole("checkbox", { name: /^Lost for good: ./ });
+  await page.getByLabel(/^Type /).fill("2 VMs");
+  for (const [n, name] of BOTH.entries()) {
+    await expect(apply).toHaveAttribute(
+      "aria-description",
+      `Tick what is lost first: ${n === 0 ? "2 VMs" : "1 VM"} left.`,
+    );
+    await tick(name).check();
+  }
+  await expect(apply).not.toHaveAttribute("aria-description");
+  await applyToBoth(page);
+  for (const name of BOTH) {
+    await openVm(page, name, "view=list");
+    await expect(page.locator('main [data-axis="agreement"]').first()).toHaveText(/^Agrees/);
+  }
+
+  // vda has lost a bitmap and vdb none: what each disk gets is its own affair. Nothing is lost, nothing is ticked.
+  for (const { act, title, kind } of [
+    { act: "Back up…", title: "Back up 2 VMs", kind: /Mixed|Full|Incremental/ },
+    { act: "Full backup…", title: "Back up 2 VMs", kind: /Full/ },
+  ]) {
+    await planForBoth(page, act, title);
+    await expect(page.getByRole("list", { name: "Parts" }).getByRole("checkbox")).toHaveCount(0);
+    await applyToBoth(page);
+    for (const name of BOTH) {
+      await page.goto(`/vms/${await vmIdOf(page, name)}/backups`);
+      await expect(page.locator("[data-backup]").first()).toContainText(kind);
+    }
+  }
+  await expect(page.locator("[data-backup]")).toHaveCount(2);
 });
 
 test("a viewer sees every action with the reason why not, and the API refuses what the page does not offer", async ({

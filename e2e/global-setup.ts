@@ -17,6 +17,8 @@ const TO_CHANGE = [
   { name: "act-backup", host: 0, scenario: "healthy-running" },
   { name: "act-move-1", host: 0, scenario: "restart-elsewhere" },
   { name: "act-move-2", host: 0, scenario: "restart-elsewhere" },
+  { name: "act-bulk-1", host: 1, scenario: "bitmap-removed-live" },
+  { name: "act-bulk-2", host: 1, scenario: "bitmap-removed-live" },
 ] as const;
 
 export default async function setUp(): Promise<(() => Promise<void>) | undefined> {

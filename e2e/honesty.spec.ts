@@ -89,6 +89,33 @@ test("a failed read says code and trace id, offers retry and copy, and recovers"
   await expect(page.locator("[data-row-link]")).toHaveText(["mail-01"]);
 });
 
+test("what was asked for and failed is noted with code and trace id until it is closed, can be copied, and is said once", async ({
+  page,
+  context,
+}) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await openVm(page, "billing-db", "view=list");
+  const problem = { type: "urn:x", title: "Not available now", status: 503, code: "unavailable", retryable: true };
+  await page.route(/\/api\/v1\/vms\/[^/]+\/observe$/, (route) =>
+    route.fulfill({
+      status: 503,
+      contentType: "application/problem+json",
+      json: { ...problem, detail: "The host is busy.", subject: null, traceId: "trace-for-support" },
+    }),
+  );
+  await page.getByRole("button", { name: "Observe now" }).click();
+  const note = page.getByRole("listitem").filter({ hasText: "Could not observe: The host is busy." });
+  await expect(note).toContainText("unavailable · trace trace-for-support");
+  await expect(page.getByTestId("live-region")).toHaveText(/^Could not observe: The host is busy\./);
+  await expect(page.locator("section", { has: note })).toHaveAttribute("aria-live", "off");
+  await note.getByRole("button", { name: "Copy" }).click();
+  await expect
+    .poll(() => page.evaluate(() => navigator.clipboard.readText()))
+    .toMatch(
+      /^Could not observe: Not available now\nThe host is busy\.\ncode: unavailable\ntrace: trace-for-support\nat: /,
+    );
+});
+
 test("when the newest read of a page fails, what it showed is the past: nothing is green until it is read again", async ({
   page,
 }) => {

@@ -1,7 +1,9 @@
 import { minifyContractRouter } from "@orpc/contract";
 import type { ReactNode } from "react";
+import { simulatedNames } from "#client/simulated.ts";
 import { Header } from "#components/shell/header.tsx";
 import { Providers } from "#components/shell/providers.tsx";
+import { SimulatedBanner } from "#components/shell/simulated-banner.tsx";
 import { engineContract } from "#contract/engine.ts";
 import { prefetch } from "../engine-access.ts";
 
@@ -9,7 +11,11 @@ import { prefetch } from "../engine-access.ts";
 const routes = JSON.parse(JSON.stringify(minifyContractRouter(engineContract)));
 
 export default async function ConsoleLayout({ children }: { children: ReactNode }) {
-  const { client } = await prefetch((queries, cache) => cache.fetchQuery(queries.me()));
+  let simulated: string[] = [];
+  const { client } = await prefetch(async (queries, cache) => {
+    const [hosts] = await Promise.all([cache.fetchQuery(queries.hosts()), cache.fetchQuery(queries.me())]);
+    simulated = simulatedNames(hosts);
+  });
   const me = client.getQueryData<{ name: string; role: "viewer" | "support" | "operator" | "admin" }>(["me"]) ?? null;
   return (
     <Providers routes={routes}>
@@ -21,6 +27,7 @@ export default async function ConsoleLayout({ children }: { children: ReactNode 
       </a>
       <Header me={me} />
       <main id="main" tabIndex={-1} className="outline-none">
+        <SimulatedBanner names={simulated} />
         {children}
       </main>
     </Providers>

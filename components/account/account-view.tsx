@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { FormEvent } from "react";
 import { useApi } from "#client/api.ts";
 import { startLeaving, stayHere } from "#client/leaving.ts";
-import { notify } from "#client/notify.ts";
+import { notify, notifyProblem } from "#client/notify.ts";
 import { toProblemView } from "#client/problem.ts";
 import { engineQueries } from "#client/queries.ts";
 import { NewPassword } from "#components/patterns/new-password.tsx";
@@ -21,7 +21,7 @@ export function AccountView() {
   const cache = useQueryClient();
   const account = useQuery(queries.account());
   const sessions = useQuery(queries.ownSessions());
-  const fail = (error: unknown) => notify(toProblemView(error).detail, { isError: true });
+  const fail = (error: unknown) => notifyProblem("The session was not ended", error);
   const end = useMutation({
     mutationFn: (sessionId: string) => api.account.endSession({ sessionId }),
     onSuccess: () => cache.invalidateQueries({ queryKey: ["account"] }),
@@ -33,7 +33,7 @@ export function AccountView() {
     onSuccess: () => window.location.assign("/sign-in"),
     onError: (error) => {
       stayHere();
-      fail(error);
+      notifyProblem("You were not signed out", error);
     },
   });
   return (

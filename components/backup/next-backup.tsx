@@ -92,7 +92,7 @@ export function NextBackupCard(props: {
                       <>
                         from <span className="font-mono">{verdict.from}</span>
                         {verdict.isBaseBackedUp === false &&
-                          ", whose backup is not here: one started here is full"}{" "}
+                          ", whose backup is not here: one started here takes an older base or is full"}{" "}
                       </>
                     )}
                     {verdict.reason && verdictReasonWords(verdict.reason)}

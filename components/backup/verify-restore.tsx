@@ -55,6 +55,7 @@ export function VerifyRestore({ backup, noVerify }: { backup: BackupView; noVeri
       if (!ending.signal.aborted) setRun((old) => ({ ...old, state: "ended", error }));
     }
     void queryClient.invalidateQueries({ queryKey: ["vm", backup.vmId, "backup-history"] });
+    void queryClient.invalidateQueries({ queryKey: ["vm", backup.vmId, "backup", backup.id] });
   };
 
   const { progress, disks, result } = run;

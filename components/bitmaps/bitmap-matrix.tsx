@@ -89,6 +89,7 @@ export function BitmapMatrix({ matrix, selected, disk, onSelect, past }: Props) 
     rows[row]?.cells[columns[column]?.index ?? -1];
   const here = cellAt(at.row, at.column);
   const hereText = here && `${columns[at.column]?.id} on ${rows[at.row]?.target}: ${describeCell(here)}`;
+  const herePath = rows[at.row]?.disk?.source;
   const used = useMemo(() => new Set(rows.flatMap((row) => row.cells.map((cell) => cell.state))), [rows]);
 
   return (
@@ -178,6 +179,7 @@ export function BitmapMatrix({ matrix, selected, disk, onSelect, past }: Props) 
                   if (!cell) return null;
                   const isHere = index === at.column && line.index === at.row;
                   return (
+                    // biome-ignore lint/a11y/useKeyWithClickEvents: the grid around it has the focus and takes the keys
                     <span
                       key={columns[index]?.id}
                       id={`${name}-${line.index}-${index}`}
@@ -187,7 +189,7 @@ export function BitmapMatrix({ matrix, selected, disk, onSelect, past }: Props) 
                       aria-label={`${columns[index]?.id}: ${describeCell(cell)}`}
                       data-state={cell.state}
                       title={`${columns[index]?.id} on ${row.target}: ${describeCell(cell)}`}
-                      onPointerUp={() => choose(line.index, index)}
+                      onClick={() => choose(line.index, index)}
                       className={cx(
                         "absolute top-1 bottom-1 flex cursor-default flex-col items-center justify-center",
                         past ? "hatched" : CELL_BG[cell.state],
@@ -211,11 +213,14 @@ export function BitmapMatrix({ matrix, selected, disk, onSelect, past }: Props) 
           })}
         </div>
       </div>
-      <p className="mt-2 min-h-5 font-mono text-xs text-ink">{hereText}</p>
+      <p className="mt-2 min-h-5 font-mono text-xs text-ink">
+        {hereText}
+        {herePath && <span className="block break-all text-ink-2">{herePath}</span>}
+      </p>
       <ul className="mt-1 flex flex-wrap gap-x-4 gap-y-1 text-xs text-ink-2">
         {CELL_STATES.filter((state) => used.has(state)).map((state) => (
           <li key={state} title={CELL_WORDS[state].hint} className="flex items-center gap-1.5">
-            <CellSign state={state} /> {CELL_WORDS[state].label}
+            <CellSign state={state} past={past} /> {CELL_WORDS[state].label}
           </li>
         ))}
       </ul>

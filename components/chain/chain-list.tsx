@@ -94,6 +94,7 @@ export function ChainList({ nodes, selected, onSelect, backups, past }: Props) {
             const lane = lanes.rows[row]?.lane ?? 0;
             const backup = backups.get(node.id);
             return (
+              // biome-ignore lint/a11y/useKeyWithClickEvents: the grid around it has the focus and takes the keys
               <div
                 key={node.id}
                 id={rowId(node.id)}
@@ -103,7 +104,7 @@ export function ChainList({ nodes, selected, onSelect, backups, past }: Props) {
                 aria-selected={node.id === selected}
                 data-checkpoint={node.id}
                 data-match={node.match}
-                onPointerUp={() => onSelect(node.id === selected ? null : node.id)}
+                onClick={() => onSelect(node.id === selected ? null : node.id)}
                 className={cx(
                   GRID,
                   "absolute inset-x-0 top-0 cursor-default pr-3",
@@ -128,6 +129,12 @@ export function ChainList({ nodes, selected, onSelect, backups, past }: Props) {
                 </span>
                 <span role="gridcell" className="flex min-w-0 gap-1.5 text-xs">
                   <span className="truncate font-mono">{node.id}</span>
+                  {/* Where there is no column for them, that there are findings is still seen; choosing the row shows them. */}
+                  {node.worst && (
+                    <span aria-hidden className="shrink-0 md:hidden">
+                      <SeverityMark severity={node.worst} bare />
+                    </span>
+                  )}
                   {node.newest && <span className="text-ink-3 max-lg:sr-only">newest</span>}
                 </span>
                 <span role="gridcell" className="truncate text-ink-2">

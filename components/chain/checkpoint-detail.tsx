@@ -65,8 +65,12 @@ export function CheckpointDetail(props: Props) {
           {backup && (
             <>
               ,{" "}
-              <Link href={`/vms/${chain.vm.id}/backups#${backup.id}`} className="underline underline-offset-2">
-                {backup.word.toLowerCase()} backup
+              <Link
+                href={`/vms/${chain.vm.id}/backups${backup.id ? `#${backup.id}` : ""}`}
+                className="underline underline-offset-2"
+              >
+                {backup.word.toLowerCase()}
+                {backup.id && " backup"}
               </Link>
               {backup.bytes !== null && ` of ${formatBytes(backup.bytes)}`}
             </>

@@ -5,7 +5,8 @@ import type { ReactNode } from "react";
 import { POWER_LABELS } from "#chain/words.ts";
 import { plural } from "#client/format.ts";
 import { intentLabel } from "#client/intents.ts";
-import { AxisBadge, isPast } from "#components/patterns/axis-badge.tsx";
+import { isPast } from "#client/words.ts";
+import { AxisBadge } from "#components/patterns/axis-badge.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { Breadcrumb } from "#components/ui/breadcrumb.tsx";
 import { Button, buttonLook, IconButton } from "#components/ui/button.tsx";
@@ -24,6 +25,9 @@ type Props = {
   onCopyId: () => void;
 };
 
+const nameOfHost = ({ hostId, hostName, simulated }: Chain["vm"]) =>
+  `${hostName ?? hostId}${simulated ? " (simulated)" : ""}`;
+
 const SOURCES = { qmp: "from the running VM", image: "from the images" } as const;
 
 /** Who this VM is, its three axes, how old what is shown is, and the two reads. */
@@ -35,9 +39,7 @@ export function VmHeader(props: Props) {
       <Breadcrumb
         parts={[
           { href: "/vms", text: "VMs" },
-          chain.vm.hostId
-            ? { href: `/vms?host=${chain.vm.hostId}`, text: chain.vm.hostName ?? chain.vm.hostId }
-            : { text: "no host" },
+          chain.vm.hostId ? { href: `/vms?host=${chain.vm.hostId}`, text: nameOfHost(chain.vm) } : { text: "no host" },
         ]}
       />
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
@@ -92,7 +94,7 @@ export function VmHeader(props: Props) {
             />
           </Axis>
           <Axis name="Observation">
-            <AxisBadge pill axis={{ axis: "freshness", value: chain.freshness }} />
+            <AxisBadge pill axis={{ axis: "freshness", value: chain.freshness }} past={past} />
           </Axis>
         </div>
         <span className="text-ink-2">

@@ -33,7 +33,7 @@ const FOR_ALL: readonly { remedy: Remedy; label: string; request: PlanRequestInp
 
 /** Worst first; within a severity what is not acknowledged comes first. */
 export function sortFindings(findings: readonly ChainFinding[]): ChainFinding[] {
-  const rank = (finding: ChainFinding) => SEVERITIES.indexOf(finding.severity) + (finding.acknowledged ? 10 : 0);
+  const rank = (finding: ChainFinding) => 2 * SEVERITIES.indexOf(finding.severity) + (finding.acknowledged ? 1 : 0);
   return findings.toSorted((left, right) => rank(left) - rank(right));
 }
 

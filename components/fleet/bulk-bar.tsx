@@ -2,7 +2,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { X } from "lucide-react";
 import { canBulk } from "#chain/can.ts";
-import { useAnnounce } from "#client/announce.tsx";
 import { useApi } from "#client/api.ts";
 import { useCommands } from "#client/commands.tsx";
 import { plural } from "#client/format.ts";
@@ -47,7 +46,6 @@ const READS_AT_ONCE = 4;
 export function BulkBar(props: { ids: string[]; shown: number; onAll: () => void; onClear: () => void }) {
   const { ids, shown } = props;
   const api = useApi();
-  const announce = useAnnounce();
   const queryClient = useQueryClient();
   const me = useQuery(engineQueries(api).me());
   const make = useMakePlanGroup();
@@ -69,7 +67,6 @@ export function BulkBar(props: { ids: string[]; shown: number; onAll: () => void
     onSuccess: (failed) => {
       const said = `${plural(ids.length - failed, "VM")} read${failed > 0 ? `, ${failed} could not be read` : ""}.`;
       notify(said, { isError: failed > 0 });
-      announce(said);
       void queryClient.invalidateQueries({ queryKey: ["vms"] });
     },
   });

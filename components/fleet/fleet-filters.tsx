@@ -67,6 +67,9 @@ export function FleetFilters(props: {
         onChange={(event) => onChange({ host: event.target.value || null, cursor: null })}
       >
         <option value="">All hosts</option>
+        {state.host && !props.hosts.some(({ id }) => id === state.host) && (
+          <option value={state.host}>One host ({state.host.slice(0, 8)}…)</option>
+        )}
         {props.hosts.map((host) => (
           <option key={host.id} value={host.id}>
             {host.name}

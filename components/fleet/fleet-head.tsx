@@ -27,13 +27,17 @@ type Props = {
   onSort: (sort: Sort) => void;
 };
 
-/** The head of the list: names of the columns, which also order it, and the box for all rows. */
+/**
+ * The head of the list: names of the columns, which also order it, and the box for all rows. Where the rows are cards it
+ * is for screen readers alone and takes no focus, which nobody would see: the order is chosen above the list.
+ */
 export function FleetHead({ shown, isAll, isSome, onToggleAll, sort, onSort }: Props) {
   return (
     <div role="rowgroup" className="sticky top-12 z-10 rounded-t-lg border-b border-line bg-surface max-xl:sr-only">
       <div role="row" aria-rowindex={1} className={cx(ROW_GRID, "px-3 text-xs font-medium text-ink-3")}>
         <div role="columnheader" className="-ml-1.5 flex">
-          <label className="grid size-7 cursor-pointer place-items-center rounded-sm hover:bg-hover">
+          <span className="xl:hidden">Selected</span>
+          <label className="grid size-7 max-xl:hidden cursor-pointer place-items-center rounded-sm hover:bg-hover">
             <input
               ref={(box) => {
                 if (box) box.indeterminate = isSome && !isAll;
@@ -65,12 +69,13 @@ function ColumnHead(props: (typeof COLUMNS)[number] & { sort: Sort; onSort: (sor
       aria-sort={isUp ? "ascending" : isDown ? "descending" : undefined}
       className={cx("flex min-w-0", right && "justify-end")}
     >
-      {next ? (
+      <span className={cx("flex h-8 items-center", next && "xl:hidden")}>{title}</span>
+      {next && (
         <button
           type="button"
           onClick={() => props.onSort(next)}
           className={cx(
-            "-mx-1 flex h-8 items-center gap-1 rounded-sm px-1 hover:text-ink",
+            "-mx-1 flex h-8 items-center gap-1 rounded-sm px-1 hover:text-ink max-xl:hidden",
             (isUp || isDown) && "text-ink",
           )}
         >
@@ -78,8 +83,6 @@ function ColumnHead(props: (typeof COLUMNS)[number] & { sort: Sort; onSort: (sor
           {isUp && <ArrowUp size={12} aria-hidden />}
           {isDown && <ArrowDown size={12} aria-hidden />}
         </button>
-      ) : (
-        <span className="flex h-8 items-center">{title}</span>
       )}
     </div>
   );

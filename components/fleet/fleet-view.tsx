@@ -11,7 +11,6 @@ import { useIsOld } from "#client/is-old.ts";
 import { engineQueries, toFleetFilter } from "#client/queries.ts";
 import { fleetParsers } from "#client/url-state.ts";
 import { PageHead } from "#components/patterns/page-head.tsx";
-import { SimulatedBanner } from "#components/patterns/simulated-banner.tsx";
 import { ErrorPanel, Notice, OldNotice } from "#components/patterns/state-panel.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { cx } from "#components/ui/cx.ts";
@@ -61,11 +60,10 @@ export function FleetView() {
   const total = counts.data?.total ?? list.data?.pages[0]?.total ?? null;
   return (
     <>
-      {rows.some((row) => row.simulated) && <SimulatedBanner />}
       <div className={cx("mx-auto max-w-[100rem] px-3 py-4 sm:px-4", selected.size > 0 && "pb-36 sm:pb-24")}>
         <PageHead title="VMs" detail={total === null ? null : formatCount(total)} />
         <div className="mt-3 space-y-3">
-          <HostTrouble hosts={hosts.data?.items ?? []} />
+          <HostTrouble hosts={hosts.data?.items ?? []} isUnread={hosts.isError} onRetry={hosts.refetch} />
           <CountCards
             state={state}
             counts={isOld ? null : (counts.data?.counts ?? null)}

@@ -24,6 +24,8 @@ export function useFleetEvents(): void {
     timer.current = undefined;
     const ids = changed.current;
     changed.current = new Set();
+    // Hidden by now: all is read again when somebody looks.
+    if (document.visibilityState === "hidden") return;
     void queryClient.invalidateQueries({ queryKey: ["vms", "counts"], predicate: hasAnswer });
     const lists = queryClient.getQueriesData<InfiniteData<Page>>({ queryKey: ["vms", "list"], type: "active" });
     const loaded = new Set(lists.flatMap(([, data]) => data?.pages.flatMap((page) => page.items.map((row) => row.id))));

@@ -4,7 +4,8 @@ import { memo } from "react";
 import { POWER_LABELS } from "#chain/words.ts";
 import { formatBytes, plural } from "#client/format.ts";
 import { intentLabel } from "#client/intents.ts";
-import { AxisBadge, isPast } from "#components/patterns/axis-badge.tsx";
+import { isPast } from "#client/words.ts";
+import { AxisBadge } from "#components/patterns/axis-badge.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { KindChip } from "#components/patterns/severity-mark.tsx";
 import { cx } from "#components/ui/cx.ts";
@@ -13,6 +14,7 @@ import type { VmRow } from "#contract/engine-vms.ts";
 /** Columns of a wide list; below that width a row becomes a small card. */
 export const ROW_GRID =
   "flex flex-wrap items-center gap-x-3 gap-y-1.5 py-2.5 xl:grid xl:grid-cols-[1.75rem_minmax(8rem,1.3fr)_minmax(5rem,0.8fr)_5rem_6.75rem_8.25rem_9.5rem_minmax(10rem,2.4fr)_3rem_2.75rem_minmax(6.5rem,0.9fr)] xl:gap-y-0 xl:py-0";
+/** More of them do not fit into a column; a card shows them all. */
 const CHIPS = 2;
 
 const LAST_BACKUP = { full: "Full", incremental: "Incremental", mixed: "Mixed" } as const;
@@ -78,7 +80,7 @@ export const VmRowView = memo(function VmRowView(props: {
         />
       </div>
       <div role="cell" className="flex min-w-0 items-center gap-1.5">
-        <AxisBadge axis={{ axis: "freshness", value: row.axes.freshness }} />
+        <AxisBadge axis={{ axis: "freshness", value: row.axes.freshness }} past={past} />
         <span className="relative truncate text-xs text-ink-3">
           {row.observedAt ? <Moment at={row.observedAt} /> : "never read"}
         </span>
@@ -87,19 +89,21 @@ export const VmRowView = memo(function VmRowView(props: {
         role="cell"
         className="flex min-w-0 flex-wrap items-center gap-1 max-xl:order-last max-xl:basis-full max-xl:empty:hidden xl:py-1.5"
       >
-        {row.kinds.slice(0, CHIPS).map((kind) => (
-          <KindChip key={kind.kind} {...kind} past={past} />
+        {row.kinds.map((kind, n) => (
+          <span key={kind.kind} className={cx("flex min-w-0", n >= CHIPS && "xl:sr-only")}>
+            <KindChip {...kind} past={past} />
+          </span>
         ))}
         {row.kinds.length > CHIPS && (
           <span
+            aria-hidden
             title={row.kinds
               .slice(CHIPS)
               .map(({ kind }) => kind)
               .join(", ")}
-            className="inline-flex h-6 shrink-0 items-center text-xs text-ink-2"
+            className="inline-flex h-6 shrink-0 items-center text-xs text-ink-2 max-xl:hidden"
           >
             +{row.kinds.length - CHIPS}
-            <span className="sr-only"> more kinds</span>
           </span>
         )}
       </div>

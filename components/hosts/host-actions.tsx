@@ -1,5 +1,7 @@
 "use client";
 import { useState } from "react";
+import { type ActorRole, canManageHosts } from "#chain/can.ts";
+import { whyNot } from "#client/situation.ts";
 import { Button } from "#components/ui/button.tsx";
 import { loadLater } from "#components/ui/load-later.tsx";
 import type { Host } from "#contract/engine.ts";
@@ -17,16 +19,17 @@ const ACTS: readonly { change: HostChange; text: string; name: (host: string) =>
 ];
 
 /** Why a host cannot be changed here, or null. */
-function whyNot(host: Host, isAdmin: boolean): string | null {
-  if (!isAdmin) return "Only an administrator changes hosts.";
+function whyNotHere(host: Host, role: ActorRole): string | null {
+  const refusal = whyNot(canManageHosts({ role }));
+  if (refusal) return refusal;
   if (host.origin === "configuration") return "DRIFTLINE_CONFIG names this host: change it there and start again.";
   return null;
 }
 
 /** Name and address, a new token, retire: each asks first and says what it does. */
-export function HostActions({ host, isAdmin }: { host: Host; isAdmin: boolean }) {
+export function HostActions({ host, role }: { host: Host; role: ActorRole }) {
   const [open, setOpen] = useState<HostChange | null>(null);
-  const unavailable = whyNot(host, isAdmin);
+  const unavailable = whyNotHere(host, role);
   return (
     <>
       {ACTS.map(({ change, text, name }) => (

@@ -11,11 +11,17 @@ const STATES = {
   never: { word: "Never reached", tone: "mute", Shape: CircleDashed },
 } as const satisfies Record<Host["state"], { word: string; tone: Tone; Shape: typeof Unplug }>;
 
-export function HostState({ state }: { state: Host["state"] }) {
+/** `past`: the last known state; never green. */
+export function HostState({ state, past }: { state: Host["state"]; past: boolean }) {
   const { word, tone, Shape } = STATES[state];
   return (
-    <span className={cx("inline-flex items-center gap-1.5 font-medium", TONE_TEXT[tone])}>
-      <Shape size={15} aria-hidden /> {word}
+    <span
+      className={cx(
+        "inline-flex items-center gap-1.5 font-medium",
+        past ? "hatched rounded-sm px-1 text-ink-2" : TONE_TEXT[tone],
+      )}
+    >
+      <Shape size={15} aria-hidden /> {past ? `was ${word.toLowerCase()}` : word}
     </span>
   );
 }

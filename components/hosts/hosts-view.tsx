@@ -3,12 +3,12 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Plus, RefreshCw, ServerOff } from "lucide-react";
 import Link from "next/link";
 import { useState } from "react";
-import { type ActorRole, canObserveHost } from "#chain/can.ts";
+import { type ActorRole, canManageHosts, canObserveHost } from "#chain/can.ts";
 import { useApi } from "#client/api.ts";
 import { formatCount, plural } from "#client/format.ts";
+import { useIsOld } from "#client/is-old.ts";
 import { useLiveEvent } from "#client/live.tsx";
-import { notify } from "#client/notify.ts";
-import { toProblemView } from "#client/problem.ts";
+import { notify, notifyProblem } from "#client/notify.ts";
 import { engineQueries, hasAnswer } from "#client/queries.ts";
 import { whyNot } from "#client/situation.ts";
 import { skewText } from "#client/skew.ts";
@@ -16,7 +16,6 @@ import { CopyText } from "#components/patterns/copy-text.tsx";
 import { HostError } from "#components/patterns/host-error.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
 import { PageHead } from "#components/patterns/page-head.tsx";
-import { SimulatedBanner } from "#components/patterns/simulated-banner.tsx";
 import { EmptyPanel, ErrorPanel, OldNotice } from "#components/patterns/state-panel.tsx";
 import { Button, buttonLook } from "#components/ui/button.tsx";
 import { loadLater } from "#components/ui/load-later.tsx";
@@ -39,48 +38,42 @@ export function HostsView() {
   useLiveEvent((event) => {
     if (event.type === "host") void queryClient.invalidateQueries({ queryKey: ["hosts"], predicate: hasAnswer });
   });
+  const isOld = useIsOld(hosts);
   const me = useQuery(queries.me());
   const role = me.data?.role ?? "viewer";
   const [isPairing, setPairing] = useState(false);
   const items = hosts.data?.items ?? [];
   return (
-    <>
-      {items.some((host) => host.kind === "simulated") && <SimulatedBanner />}
-      <div className="mx-auto max-w-6xl px-3 py-4 sm:px-4">
-        <PageHead title="Hosts" detail={hosts.data ? formatCount(hosts.data.total) : null}>
-          <Button
-            look="primary"
-            unavailable={role === "admin" ? null : "Only an administrator pairs hosts."}
-            onClick={() => setPairing(true)}
-          >
-            <Plus size={15} aria-hidden /> Pair a host…
-          </Button>
-        </PageHead>
-        {isPairing && <PairDialog onClose={() => setPairing(false)} />}
-        <div className="mt-3 space-y-3">
-          {hosts.isError && hosts.data && <OldNotice error={hosts.error} onRetry={hosts.refetch} />}
-          {hosts.isPending ? (
-            <div aria-busy="true">
-              <span className="sr-only">Loading hosts</span>
-              <Skeleton className="h-36 w-full" />
-            </div>
-          ) : !hosts.data ? (
-            <ErrorPanel what="Hosts cannot be shown" error={hosts.error} onRetry={() => hosts.refetch()} />
-          ) : items.length === 0 ? (
-            <EmptyPanel icon={<ServerOff size={28} strokeWidth={1.5} aria-hidden />} title="No host is watched">
-              Start an agent on a libvirt host and pair it here, or name the host in the file that DRIFTLINE_CONFIG
-              points to.
-            </EmptyPanel>
-          ) : (
-            items.map((host) => <HostCard key={host.id} host={host} role={role} />)
-          )}
-        </div>
+    <div className="mx-auto max-w-6xl px-3 py-4 sm:px-4">
+      <PageHead title="Hosts" detail={hosts.data ? formatCount(hosts.data.total) : null}>
+        <Button look="primary" unavailable={whyNot(canManageHosts({ role }))} onClick={() => setPairing(true)}>
+          <Plus size={15} aria-hidden /> Pair a host…
+        </Button>
+      </PageHead>
+      {isPairing && <PairDialog onClose={() => setPairing(false)} />}
+      <div className="mt-3 space-y-3">
+        {isOld && hosts.data && <OldNotice error={hosts.error} onRetry={hosts.refetch} />}
+        {hosts.isPending ? (
+          <div aria-busy="true">
+            <span className="sr-only">Loading hosts</span>
+            <Skeleton className="h-36 w-full" />
+          </div>
+        ) : !hosts.data ? (
+          <ErrorPanel what="Hosts cannot be shown" error={hosts.error} onRetry={() => hosts.refetch()} />
+        ) : items.length === 0 ? (
+          <EmptyPanel icon={<ServerOff size={28} strokeWidth={1.5} aria-hidden />} title="No host is watched">
+            Start an agent on a libvirt host and pair it here, or name the host in the file that DRIFTLINE_CONFIG points
+            to.
+          </EmptyPanel>
+        ) : (
+          items.map((host) => <HostCard key={host.id} host={host} role={role} past={isOld} />)
+        )}
       </div>
-    </>
+    </div>
   );
 }
 
-function HostCard({ host, role }: { host: Host; role: ActorRole }) {
+function HostCard({ host, role, past }: { host: Host; role: ActorRole; past: boolean }) {
   const api = useApi();
   const queryClient = useQueryClient();
   const observe = useMutation({
@@ -91,7 +84,7 @@ function HostCard({ host, role }: { host: Host; role: ActorRole }) {
       );
       void queryClient.invalidateQueries();
     },
-    onError: (error) => notify(`${host.name} could not be read: ${toProblemView(error).detail}`, { isError: true }),
+    onError: (error) => notifyProblem(`${host.name} could not be read`, error),
   });
   const isQuiet = host.state === "offline" || host.state === "never";
   const facts: [string, string][] = [
@@ -112,7 +105,7 @@ function HostCard({ host, role }: { host: Host; role: ActorRole }) {
             {host.name}
           </a>
         </h2>
-        <HostState state={host.state} />
+        <HostState state={host.state} past={past} />
         <span className="text-ink-3">
           {host.lastContactAt ? (
             <>
@@ -148,7 +141,7 @@ function HostCard({ host, role }: { host: Host; role: ActorRole }) {
             <RefreshCw size={14} aria-hidden className={observe.isPending ? "animate-turn" : undefined} />
             {observe.isPending ? "Reading…" : "Observe now"}
           </Button>
-          <HostActions host={host} isAdmin={role === "admin"} />
+          <HostActions host={host} role={role} />
         </div>
       </div>
       {host.error && (

@@ -17,9 +17,7 @@ export function JobDisks({ job }: { job: JobView }) {
             <p className="flex flex-wrap items-baseline gap-x-3">
               <span className="font-mono font-medium">{disk.target}</span>
               <span>{disk.mode}</span>
-              <span className="ml-auto text-ink-2">
-                {disk.bytes !== null ? formatBytes(disk.bytes) : isOver(job.state) ? "not told" : "not told yet"}
-              </span>
+              <span className="ml-auto text-ink-2">{bytesWords(disk.bytes, isOver(job.state))}</span>
             </p>
             {disk.path && <p className="font-mono text-xs break-all text-ink-2">{disk.path}</p>}
           </li>
@@ -32,4 +30,9 @@ export function JobDisks({ job }: { job: JobView }) {
       </p>
     </section>
   );
+}
+
+function bytesWords(bytes: number | null, isEnded: boolean): string {
+  if (bytes === null) return isEnded ? "not told" : "not told yet";
+  return isEnded ? formatBytes(bytes) : `${formatBytes(bytes)} so far`;
 }

@@ -26,13 +26,21 @@ const CancelDialog = loadLater(
 
 /** What the job does, how it stands, who started it and why; its plan; and the way to stop it. */
 export function JobHead({ job, title }: { job: JobView; title: string }) {
-  const me = useQuery(engineQueries(useApi()).me());
+  const queries = engineQueries(useApi());
+  const me = useQuery(queries.me());
   const now = useNow();
   const copy = useCopy();
   const [isAsking, setAsking] = useState(false);
   const over = isOver(job.state);
+  const plan = useQuery({ ...queries.plan(job.planId ?? ""), enabled: job.planId !== null && !over });
   const noCancel = whyNot(
-    canCancelJob({ role: me.data?.role ?? "viewer", isOver: over, isCancelling: job.cancelRequestedAt !== null }),
+    canCancelJob({
+      role: me.data?.role ?? "viewer",
+      // The stricter one until the plan has said which.
+      needs: plan.data?.role ?? "operator",
+      isOver: over,
+      isCancelling: job.cancelRequestedAt !== null,
+    }),
   );
   useCommands([
     {

@@ -5,6 +5,7 @@ import { type ReactNode, useEffect, useRef } from "react";
 import { useAnnounce } from "#client/announce.tsx";
 import { useApi } from "#client/api.ts";
 import { workTitle } from "#client/intents.ts";
+import { useIsOld } from "#client/is-old.ts";
 import { isOver } from "#client/job-states.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { engineQueries, hasAnswer } from "#client/queries.ts";
@@ -26,6 +27,7 @@ import { JobSteps } from "./job-steps.tsx";
 export function JobView({ jobId }: { jobId: string }) {
   const queryClient = useQueryClient();
   const job = useQuery(engineQueries(useApi()).job(jobId));
+  const isOld = useIsOld(job);
   useLiveEvent((event) => {
     if (event.type === "job" && event.jobId === jobId)
       void queryClient.invalidateQueries({ queryKey: ["job", jobId], predicate: hasAnswer });
@@ -38,7 +40,7 @@ export function JobView({ jobId }: { jobId: string }) {
       </div>
     );
   }
-  return <JobScreen job={job.data} old={job.isError && <OldNotice error={job.error} onRetry={job.refetch} />} />;
+  return <JobScreen job={job.data} old={isOld && <OldNotice error={job.error} onRetry={job.refetch} />} />;
 }
 
 function JobScreen({ job, old }: { job: Job; old: ReactNode }) {

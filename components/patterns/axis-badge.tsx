@@ -15,7 +15,7 @@ import {
 } from "lucide-react";
 import type { Agreement, Freshness, NextBackup } from "#chain/model.ts";
 import { AGREEMENT_LABELS, FRESHNESS_LABELS, type Label, NEXT_BACKUP_LABELS } from "#chain/words.ts";
-import { AGREEMENT_TONES, FRESHNESS_TONES, NEXT_BACKUP_TONES, type Tone } from "#client/words.ts";
+import { AGREEMENT_TONES, FRESHNESS_TONES, isPast, NEXT_BACKUP_TONES, type Tone } from "#client/words.ts";
 import { cx } from "#components/ui/cx.ts";
 
 const AGREEMENT_SHAPES: Record<Agreement, LucideIcon> = {
@@ -82,18 +82,15 @@ export function describeAxis(axis: AxisValue): { word: Label; tone: Tone; Shape:
   }
 }
 
-/** An observation this old says nothing about now. */
-export const isPast = (freshness: Freshness): boolean => freshness === "stale" || freshness === "offline";
-
 /**
  * One value of one axis: shape, word and colour together.
- * `past`: the observation is stale or its host offline. Then it says "Cannot tell", hatched, and names the last known
- * value below. It is never green.
+ * `past`: the observation is stale, its host offline or the newest read failed. Then it says "Cannot tell", hatched, and
+ * names the last known value below; how old the observation is stays said. It is never green.
  */
 export function AxisBadge({ axis, past = false, pill = false }: { axis: AxisValue; past?: boolean; pill?: boolean }) {
   const known = describeAxis(axis);
   const isHatched = past || (axis.axis === "freshness" && isPast(axis.value));
-  const last = past && axis.value !== "unknown" ? known.word.label : null;
+  const last = past && axis.axis !== "freshness" && axis.value !== "unknown" ? known.word.label : null;
   const shown = past && axis.axis !== "freshness" ? describeAxis({ axis: "agreement", value: "unknown" }) : known;
   const tone = isHatched ? "mute" : shown.tone;
   return (

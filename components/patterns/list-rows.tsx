@@ -1,6 +1,7 @@
 "use client";
 import type { InfiniteData, UseInfiniteQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { useIsOld } from "#client/is-old.ts";
 import { Button } from "#components/ui/button.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
 import { ErrorPanel, OldNotice } from "./state-panel.tsx";
@@ -17,6 +18,7 @@ export function ListRows<T>(props: {
   empty: ReactNode;
 }) {
   const { query, label, columns } = props;
+  const isOld = useIsOld(query);
   if (query.isPending) {
     return (
       <div aria-busy="true" className="mt-3 space-y-px">
@@ -30,14 +32,22 @@ export function ListRows<T>(props: {
     return <ErrorPanel what={`${label} cannot be shown`} error={query.error} onRetry={() => query.refetch()} />;
   }
   const items = query.data.pages.flatMap((page) => page.items);
-  if (items.length === 0) return props.empty;
+  const old = isOld && (
+    <div className="mt-3">
+      <OldNotice error={query.error} onRetry={query.refetch} />
+    </div>
+  );
+  if (items.length === 0) {
+    return (
+      <>
+        {old}
+        {props.empty}
+      </>
+    );
+  }
   return (
     <>
-      {query.isError && (
-        <div className="mt-3">
-          <OldNotice error={query.error} onRetry={query.refetch} />
-        </div>
-      )}
+      {old}
       <div className="mt-3 overflow-x-auto rounded-lg border border-line">
         <table aria-label={label} className="w-full border-collapse text-left">
           <thead className="bg-surface text-xs text-ink-3 max-md:sr-only">

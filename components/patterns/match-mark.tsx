@@ -52,14 +52,14 @@ export function MatchMark({ match, bare = false, past = false }: { match: Match;
   );
 }
 
-/** The styles explained, under the map. */
-export function MatchLegend() {
+/** The styles explained, under the map. `past`: as in `MatchMark`. */
+export function MatchLegend({ past }: { past: boolean }) {
   return (
     <ul className="flex flex-wrap gap-x-4 gap-y-1.5 text-xs text-ink-2">
       {MATCHES.map((match) => (
         <li key={match} className="flex items-center gap-1.5" title={MATCH_LOOK[match].hint}>
           <span aria-hidden className={cx("h-4 w-6 rounded-sm border-line-strong", MATCH_LOOK[match].border)} />
-          <MatchMark match={match} />
+          <MatchMark match={match} past={past} />
         </li>
       ))}
     </ul>

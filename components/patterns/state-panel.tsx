@@ -2,7 +2,7 @@
 import { CircleAlert, Copy, Lock, RotateCw } from "lucide-react";
 import type { ReactNode } from "react";
 import { useCopy } from "#client/copy.ts";
-import { toProblemView } from "#client/problem.ts";
+import { problemText, toProblemView } from "#client/problem.ts";
 import { Button } from "#components/ui/button.tsx";
 
 /** Nothing to show, and why: `title` names the cause, `children` what to do about it. */
@@ -22,14 +22,6 @@ export function ErrorPanel({ error, onRetry, what }: { error: unknown; onRetry?:
   const copy = useCopy();
   const { title, detail, code, traceId, hostMessage, retryable } = toProblemView(error);
   const isRefused = code === "forbidden";
-  const text = [
-    `${what}: ${title}`,
-    detail,
-    `code: ${code}`,
-    `trace: ${traceId ?? "none"}`,
-    hostMessage ? `host: ${hostMessage}` : null,
-    `at: ${new Date().toISOString()}`,
-  ].filter((line) => line !== null);
   return (
     <section role="alert" className="mx-auto my-8 w-full max-w-2xl rounded-lg border border-line bg-raised p-5">
       <div className="flex gap-3">
@@ -71,7 +63,7 @@ export function ErrorPanel({ error, onRetry, what }: { error: unknown; onRetry?:
                 <RotateCw size={14} aria-hidden /> Try again
               </Button>
             )}
-            <Button onClick={() => copy(text.join("\n"), "the error")}>
+            <Button onClick={() => copy(problemText(what, error), "the error")}>
               <Copy size={14} aria-hidden /> Copy
             </Button>
           </div>

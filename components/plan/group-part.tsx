@@ -3,8 +3,10 @@ import { CircleSlash } from "lucide-react";
 import Link from "next/link";
 import { JobState } from "#components/patterns/job-state.tsx";
 import { Check } from "#components/ui/check.tsx";
-import type { PlanGroup } from "#contract/engine.ts";
+import type { PlanGroup, PlanView } from "#contract/engine.ts";
 import type { JobRow } from "#contract/engine-jobs.ts";
+import { tickOf } from "./group-state.ts";
+import { PlanChanges } from "./plan-changes.tsx";
 import { PlanCounts } from "./plan-counts.tsx";
 import { PlanStateMark, TierMark } from "./plan-head.tsx";
 
@@ -14,12 +16,15 @@ export function GroupPart(props: {
   /** Why it did not start when the others did. */
   refusal: { code: string; reason: string } | null;
   job: JobRow | null;
-  isTicked: boolean;
-  onTick: (isOn: boolean) => void;
+  /** How its plan stands now; null: it has none. */
+  state: PlanView["state"] | null;
+  /** As `tickOf` names them. */
+  ticked: ReadonlySet<string>;
+  onTick: (tick: string, isOn: boolean) => void;
 }) {
   const { part, refusal, job } = props;
   const { plan } = part;
-  const isReady = plan?.state === "ready";
+  const isReady = props.state === "ready";
   return (
     <li data-part={part.vmName} className="px-4 py-3">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
@@ -29,7 +34,7 @@ export function GroupPart(props: {
           </Link>
         </h2>
         {plan && <TierMark tier={plan.tier} />}
-        {plan && !isReady && !plan.jobId && <PlanStateMark state={plan.state} />}
+        {plan && props.state && !isReady && !plan.jobId && <PlanStateMark state={props.state} />}
         <span className="ml-auto flex flex-wrap items-center gap-x-4 gap-y-1">
           {job && <JobState job={job} />}
           {plan?.jobId && (
@@ -54,15 +59,18 @@ export function GroupPart(props: {
             ))}
           </ul>
           <PlanCounts counts={plan.counts} />
-          {isReady && plan.losses.length > 0 && (
-            <Check
-              className="rounded-md bg-warn-bg px-2.5"
-              checked={props.isTicked}
-              onChange={(event) => props.onTick(event.target.checked)}
-            >
-              <span className="font-medium">Lost for good:</span> {plan.losses.map((loss) => loss.text).join(" ")}
-            </Check>
-          )}
+          {isReady &&
+            plan.losses.map(({ id, text }) => (
+              <Check
+                key={id}
+                className="rounded-md bg-warn-bg px-2.5"
+                checked={props.ticked.has(tickOf(part.vmId, id))}
+                onChange={(event) => props.onTick(tickOf(part.vmId, id), event.target.checked)}
+              >
+                <span className="font-medium">Lost for good:</span> {text}
+              </Check>
+            ))}
+          <PlanChanges changes={plan.changes} />
         </div>
       )}
       {(refusal ? [refusal] : part.refusals).map(({ code, reason }) => (

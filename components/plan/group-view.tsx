@@ -2,12 +2,15 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { ClockAlert } from "lucide-react";
 import { type ReactNode, useEffect, useState } from "react";
+import { canBulk } from "#chain/can.ts";
 import { useApi } from "#client/api.ts";
 import { plural } from "#client/format.ts";
 import { INTENT_WORDS } from "#client/intents.ts";
+import { useIsOld } from "#client/is-old.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { useNow } from "#client/now.ts";
 import { engineQueries, hasAnswer } from "#client/queries.ts";
+import { whyNot } from "#client/situation.ts";
 import { useMakePlanGroup } from "#client/use-make-plan.ts";
 import { Moment } from "#components/patterns/moment.tsx";
 import { Refusal } from "#components/patterns/refusal.tsx";
@@ -15,14 +18,15 @@ import { ErrorPanel, Notice, OldNotice } from "#components/patterns/state-panel.
 import { Breadcrumb } from "#components/ui/breadcrumb.tsx";
 import { Button } from "#components/ui/button.tsx";
 import type { PlanGroup } from "#contract/engine.ts";
-import type { PlanRequestInput } from "#contract/engine-plans.ts";
 import { GroupConfirm } from "./group-confirm.tsx";
 import { GroupPart } from "./group-part.tsx";
+import { acknowledgedOf, askedAgain, isAccepted, standingOf } from "./group-state.ts";
 import { PlanSkeleton } from "./plan-skeleton.tsx";
 
 /** One plan over several VMs: a part for each, with what would happen there or why nothing can. */
 export function GroupView({ groupId }: { groupId: string }) {
   const group = useQuery(engineQueries(useApi()).planGroup(groupId));
+  const isOld = useIsOld(group);
   if (group.isPending) return <PlanSkeleton />;
   if (!group.data) {
     return (
@@ -31,7 +35,7 @@ export function GroupView({ groupId }: { groupId: string }) {
       </div>
     );
   }
-  const old = group.isError && <OldNotice error={group.error} onRetry={group.refetch} />;
+  const old = isOld && <OldNotice error={group.error} onRetry={group.refetch} />;
   return <GroupScreen group={group.data} old={old} />;
 }
 
@@ -41,11 +45,18 @@ function GroupScreen({ group, old }: { group: PlanGroup; old: ReactNode }) {
   const queryClient = useQueryClient();
   const now = useNow();
   const again = useMakePlanGroup();
+  const standing = standingOf(group, now);
+  const { runnable, started, expired, outOfDate, refused } = standing;
+  const asked = askedAgain(group, standing);
+  const me = useQuery(queries.me());
+  const noPlan = whyNot(
+    canBulk({ role: me.data?.role ?? "viewer", needs: "support", count: asked?.vmIds.length ?? 0 }),
+  );
   const [ticked, setTicked] = useState<ReadonlySet<string>>(new Set());
   const [idempotencyKey] = useState(() => crypto.randomUUID());
   const jobs = useQuery({ ...queries.groupJobs(group.id), enabled: group.parts.some((part) => part.plan?.jobId) });
   useLiveEvent((event) => {
-    if (event.type !== "job" || !group.parts.some(({ vmId }) => vmId === event.vmId)) return;
+    if ((event.type !== "job" && event.type !== "vm") || !group.parts.some(({ vmId }) => vmId === event.vmId)) return;
     for (const queryKey of [
       ["plan-group", group.id],
       ["group-jobs", group.id],
@@ -58,9 +69,7 @@ function GroupScreen({ group, old }: { group: PlanGroup; old: ReactNode }) {
         {
           groupId: group.id,
           confirm,
-          acknowledged: group.parts.flatMap(({ vmId, plan }) =>
-            plan && ticked.has(vmId) ? [{ vmId, losses: plan.losses.map(({ id }) => id) }] : [],
-          ),
+          acknowledged: acknowledgedOf(runnable, ticked),
           ...(reason === "" ? {} : { reason }),
         },
         { context: { idempotencyKey } },
@@ -70,11 +79,6 @@ function GroupScreen({ group, old }: { group: PlanGroup; old: ReactNode }) {
       void queryClient.invalidateQueries({ queryKey: ["group-jobs", group.id] });
     },
   });
-  const runnable = group.parts.filter((part) => part.plan?.state === "ready");
-  const started = group.parts.filter((part) => part.plan?.jobId);
-  const refused = group.parts.filter((part) => part.plan === null);
-  const hasExpired = runnable.length > 0 && now !== null && now >= Date.parse(group.expiresAt);
-  const asked = askedAgain(group);
   const title = `${INTENT_WORDS[group.intent].label} ${plural(group.parts.length, "VM")}`;
   useEffect(() => {
     document.title = `${title} · Plan · Driftline`;
@@ -89,7 +93,7 @@ function GroupScreen({ group, old }: { group: PlanGroup; old: ReactNode }) {
           <span className="text-ink-2">
             made <Moment at={group.createdAt} /> by {group.createdBy}
           </span>
-          {runnable.length > 0 && !hasExpired && (
+          {runnable.length > 0 && (
             <span className="text-ink-2">
               expires <Moment at={group.expiresAt} />
             </span>
@@ -99,6 +103,8 @@ function GroupScreen({ group, old }: { group: PlanGroup; old: ReactNode }) {
           {[
             `${runnable.length} can run`,
             started.length > 0 ? `${started.length} applied` : null,
+            expired.length > 0 ? `${expired.length} expired` : null,
+            outOfDate.length > 0 ? `${outOfDate.length} out of date` : null,
             refused.length > 0 ? `${refused.length} cannot` : null,
           ]
             .filter((text) => text !== null)
@@ -107,31 +113,40 @@ function GroupScreen({ group, old }: { group: PlanGroup; old: ReactNode }) {
         </p>
       </div>
       {old}
-      {hasExpired && (
+      {asked && (
         <Notice
           icon={<ClockAlert size={16} aria-hidden />}
           action={
-            asked && (
-              <Button look="primary" size="sm" disabled={again.isPending} onClick={() => again.mutate(asked)}>
-                {again.isPending ? "Planning…" : "Plan again"}
-              </Button>
-            )
+            <Button
+              look="primary"
+              size="sm"
+              unavailable={noPlan}
+              disabled={again.isPending}
+              onClick={() => again.mutate(asked)}
+            >
+              {again.isPending ? "Planning…" : "Plan again"}
+            </Button>
           }
         >
-          <p className="font-medium">This plan has expired.</p>
+          <p className="font-medium">
+            {expired.length > 0
+              ? "This plan has expired."
+              : `What this plan stands on has changed for ${plural(outOfDate.length, "VM")}.`}
+          </p>
           <p className="text-ink-2">
-            Nothing more of it can be applied. Plan again to see what would happen to the others now.
+            {runnable.length > 0 ? "The others can still be applied." : "Nothing more of it can be applied."} Plan again
+            to see what would happen now.
           </p>
         </Notice>
       )}
       {again.isError && <Refusal what="It could not be planned again" error={again.error} />}
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
-        {runnable.length > 0 && !hasExpired && (
+        {runnable.length > 0 && (
           <div className="max-lg:order-last lg:sticky lg:top-16 lg:col-start-2 lg:row-start-1">
             <GroupConfirm
               group={group}
               count={runnable.length}
-              openLosses={runnable.filter((part) => part.plan?.losses.length && !ticked.has(part.vmId)).length}
+              openLosses={runnable.filter((part) => !isAccepted(part, ticked)).length}
               isPending={apply.isPending}
               error={apply.error}
               onApply={(confirm, reason) => apply.mutate({ confirm, reason })}
@@ -148,9 +163,10 @@ function GroupScreen({ group, old }: { group: PlanGroup; old: ReactNode }) {
               part={part}
               refusal={refusals.get(part.vmId) ?? null}
               job={jobs.data?.find((job) => job.id === part.plan?.jobId) ?? null}
-              isTicked={ticked.has(part.vmId)}
-              onTick={(isOn) =>
-                setTicked((old) => new Set(isOn ? [...old, part.vmId] : [...old].filter((id) => id !== part.vmId)))
+              state={expired.some(({ vmId }) => vmId === part.vmId) ? "expired" : (part.plan?.state ?? null)}
+              ticked={ticked}
+              onTick={(tick, isOn) =>
+                setTicked((old) => new Set(isOn ? [...old, tick] : [...old].filter((one) => one !== tick)))
               }
             />
           ))}
@@ -158,12 +174,4 @@ function GroupScreen({ group, old }: { group: PlanGroup; old: ReactNode }) {
       </div>
     </div>
   );
-}
-
-/** The same of the VMs whose part has not been applied; null where no part says what was asked. */
-function askedAgain({ parts }: PlanGroup): { vmIds: string[]; request: PlanRequestInput } | null {
-  const plan = parts.find((part) => part.plan)?.plan;
-  const vmIds = parts.filter((part) => !part.plan?.jobId).map(({ vmId }) => vmId);
-  if (!plan || vmIds.length === 0) return null;
-  return { vmIds, request: { intent: plan.intent, params: plan.params } as PlanRequestInput };
 }

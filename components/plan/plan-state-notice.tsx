@@ -4,13 +4,21 @@ import Link from "next/link";
 import { Notice } from "#components/patterns/state-panel.tsx";
 import { Button, buttonLook } from "#components/ui/button.tsx";
 import type { PlanView } from "#contract/engine.ts";
+import { PlanChanges } from "./plan-changes.tsx";
 
-type Props = { plan: PlanView; state: PlanView["state"]; isPlanning: boolean; onAgain: () => void };
+type Props = {
+  plan: PlanView;
+  state: PlanView["state"];
+  isPlanning: boolean;
+  /** Why it cannot be planned again, or null. */
+  noPlan: string | null;
+  onAgain: () => void;
+};
 
 /** Why this plan cannot be applied any more, and what to do instead. Nothing while it is ready. */
-export function PlanStateNotice({ plan, state, isPlanning, onAgain }: Props) {
+export function PlanStateNotice({ plan, state, isPlanning, noPlan, onAgain }: Props) {
   const again = (
-    <Button look="primary" size="sm" disabled={isPlanning} onClick={onAgain}>
+    <Button look="primary" size="sm" unavailable={noPlan} disabled={isPlanning} onClick={onAgain}>
       {isPlanning ? "Planning…" : "Plan again"}
     </Button>
   );
@@ -45,35 +53,7 @@ export function PlanStateNotice({ plan, state, isPlanning, onAgain }: Props) {
       <p className="font-medium">
         What this plan stands on has changed, so it can no longer be applied. Nothing was done.
       </p>
-      {plan.changes.length > 0 && (
-        <table className="mt-1.5 w-full text-left">
-          <caption className="sr-only">What has changed</caption>
-          <thead className="text-xs text-ink-3">
-            <tr>
-              <th scope="col" className="pr-3 font-medium">
-                What
-              </th>
-              <th scope="col" className="pr-3 font-medium">
-                When planned
-              </th>
-              <th scope="col" className="font-medium">
-                Now
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {plan.changes.map(({ what, was, is }) => (
-              <tr key={what} className="align-top">
-                <th scope="row" className="py-0.5 pr-3 font-medium first-letter:uppercase">
-                  {what}
-                </th>
-                <td className="py-0.5 pr-3 wrap-anywhere text-ink-2">{was}</td>
-                <td className="py-0.5 wrap-anywhere">{is}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
+      <PlanChanges changes={plan.changes} />
     </Notice>
   );
 }

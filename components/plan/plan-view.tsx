@@ -1,13 +1,16 @@
 "use client";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useEffect } from "react";
+import { canPreparePlan } from "#chain/can.ts";
 import { useApi } from "#client/api.ts";
 import { useCommands } from "#client/commands.tsx";
 import { useCopy } from "#client/copy.ts";
 import { workTitle } from "#client/intents.ts";
+import { useIsOld } from "#client/is-old.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { useNow } from "#client/now.ts";
 import { engineQueries, hasAnswer } from "#client/queries.ts";
+import { rowSituation, whyNot } from "#client/situation.ts";
 import { useMakePlan } from "#client/use-make-plan.ts";
 import { Refusal } from "#components/patterns/refusal.tsx";
 import { ErrorPanel, OldNotice } from "#components/patterns/state-panel.tsx";
@@ -27,6 +30,7 @@ export function PlanView({ planId }: { planId: string }) {
   const queries = engineQueries(useApi());
   const queryClient = useQueryClient();
   const plan = useQuery(queries.plan(planId));
+  const isOld = useIsOld(plan);
   const vmId = plan.data?.vmId;
   useLiveEvent((event) => {
     if ((event.type === "vm" || event.type === "job") && event.vmId === vmId) {
@@ -45,7 +49,7 @@ export function PlanView({ planId }: { planId: string }) {
   return (
     <PlanScreen
       plan={plan.data}
-      old={plan.isError && <OldNotice error={plan.error} onRetry={plan.refetch} />}
+      old={isOld && <OldNotice error={plan.error} onRetry={plan.refetch} />}
       onStale={() => void plan.refetch()}
     />
   );
@@ -55,6 +59,12 @@ function PlanScreen({ plan, old, onStale }: { plan: Plan; old: ReactNode; onStal
   const now = useNow();
   const copy = useCopy();
   const again = useMakePlan(plan.vmId);
+  const queries = engineQueries(useApi());
+  const me = useQuery(queries.me());
+  const vm = useQuery(queries.vm(plan.vmId));
+  const noPlan = vm.data
+    ? whyNot(canPreparePlan(rowSituation(vm.data, me.data?.role)))
+    : "It is not known yet how the VM stands.";
   // The server says so with the next read; a page that stands open must not offer what would be refused.
   const hasExpired = plan.state === "ready" && now !== null && now >= Date.parse(plan.expiresAt);
   const state = hasExpired ? "expired" : plan.state;
@@ -68,7 +78,7 @@ function PlanScreen({ plan, old, onStale }: { plan: Plan; old: ReactNode; onStal
       key: "y",
       run: () => void copy(window.location.href, "the link"),
     },
-    { id: "plan-again", title: "Plan again", group: "Plan", run: planAgain },
+    { id: "plan-again", title: "Plan again", group: "Plan", unavailable: noPlan, run: planAgain },
   ]);
   useEffect(() => {
     document.title = `${title} · Plan · Driftline`;
@@ -87,7 +97,7 @@ function PlanScreen({ plan, old, onStale }: { plan: Plan; old: ReactNode; onStal
         <PlanHead plan={plan} state={state} title={title} />
       </div>
       {old}
-      <PlanStateNotice plan={plan} state={state} isPlanning={again.isPending} onAgain={planAgain} />
+      <PlanStateNotice plan={plan} state={state} isPlanning={again.isPending} noPlan={noPlan} onAgain={planAgain} />
       {again.isError && <Refusal what="It could not be planned again" error={again.error} />}
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
         <PlanOutcome plan={plan} />
@@ -102,7 +112,8 @@ function PlanScreen({ plan, old, onStale }: { plan: Plan; old: ReactNode; onStal
           <summary className="cursor-pointer rounded-lg border-line px-4 py-2.5 font-semibold hover:bg-hover">
             Every step{" "}
             <span className="font-normal text-ink-3">
-              {plan.steps.length}, in this order, each with the call that it makes
+              {plan.steps.length}, in this order, each with the call that it makes. Only after a call that failed or was
+              killed more are made, to end it or to put back what it tore off.
             </span>
           </summary>
           <StepRows

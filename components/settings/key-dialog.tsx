@@ -38,8 +38,15 @@ export function KeyDialog(props: { onClose: () => void; onMade: (name: string, s
       props.onMade(key.name, secret);
     },
   });
+  // Without boxes nobody could limit the key, and one without limits is the strongest.
+  const noHosts = hosts.data
+    ? null
+    : hosts.isError
+      ? "The hosts could not be read, so the key cannot be limited to some of them."
+      : "The hosts are being read.";
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
+    if (noHosts) return;
     const data = new FormData(event.currentTarget);
     make.mutate({ name: String(data.get("name")), days: Number(data.get("days")) });
   };
@@ -83,9 +90,20 @@ export function KeyDialog(props: { onClose: () => void; onMade: (name: string, s
         <p className="-mt-2 text-xs text-ink-3">{ROLE_WORDS[role]}</p>
         <fieldset>
           <legend className="font-medium">Hosts</legend>
-          <p className="text-xs text-ink-3">
-            {chosen.length === 0 ? "None ticked: all hosts." : "It sees nothing of any other host."}
-          </p>
+          {hosts.data ? (
+            <p className="text-xs text-ink-3">
+              {chosen.length === 0 ? "None ticked: all hosts." : "It sees nothing of any other host."}
+            </p>
+          ) : (
+            <p className="text-ink-2">
+              {noHosts}{" "}
+              {hosts.isError && (
+                <Button size="sm" onClick={() => void hosts.refetch()}>
+                  Try again
+                </Button>
+              )}
+            </p>
+          )}
           <div className="mt-1 flex flex-wrap gap-x-4">
             {(hosts.data?.items ?? []).map((host) => (
               <label key={host.id} className="flex min-h-8 items-center gap-2">
@@ -97,7 +115,7 @@ export function KeyDialog(props: { onClose: () => void; onMade: (name: string, s
         </fieldset>
         <div className="flex justify-end gap-2">
           <Button onClick={props.onClose}>Cancel</Button>
-          <Button type="submit" look="primary" disabled={make.isPending}>
+          <Button type="submit" look="primary" disabled={make.isPending} unavailable={noHosts}>
             {make.isPending ? "Making…" : "Make the key"}
           </Button>
         </div>

@@ -3,8 +3,7 @@ import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-q
 import { KeyRound, Plus } from "lucide-react";
 import { useState } from "react";
 import { useApi } from "#client/api.ts";
-import { notify } from "#client/notify.ts";
-import { toProblemView } from "#client/problem.ts";
+import { notify, notifyProblem } from "#client/notify.ts";
 import { engineQueries } from "#client/queries.ts";
 import { type Column, ListRows } from "#components/patterns/list-rows.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
@@ -37,7 +36,7 @@ export function KeysView() {
   const revoke = useMutation({
     mutationFn: (keyId: string) => api.apiKeys.revoke({ keyId }),
     onSuccess: (key) => notify(`The key ${key.name} works no more`),
-    onError: (error) => notify(toProblemView(error).detail, { isError: true }),
+    onError: (error) => notifyProblem("The key was not revoked", error),
     onSettled: () => cache.invalidateQueries({ queryKey: ["api-keys"] }),
   });
   const columns: readonly Column<ApiKeyView>[] = [

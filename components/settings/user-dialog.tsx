@@ -2,8 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useApi } from "#client/api.ts";
-import { notify } from "#client/notify.ts";
-import { toProblemView } from "#client/problem.ts";
+import { notifyProblem } from "#client/notify.ts";
 import { engineQueries } from "#client/queries.ts";
 import { Refusal } from "#components/patterns/refusal.tsx";
 import { SessionList } from "#components/patterns/session-list.tsx";
@@ -27,7 +26,7 @@ export function UserDialog({ user, onClose, onLink }: Props) {
   const act = useMutation({
     mutationFn: (work: () => Promise<unknown>) => work(),
     onSettled: () => cache.invalidateQueries({ queryKey: ["users"] }),
-    onError: (error) => notify(toProblemView(error).detail, { isError: true }),
+    onError: (error) => notifyProblem(`${user.email} was not changed`, error),
   });
   const fixed = user.configured
     ? "This account stands in the configuration, and every start makes it so again."

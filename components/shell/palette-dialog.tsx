@@ -6,6 +6,7 @@ import { useState } from "react";
 import { useApi } from "#client/api.ts";
 import type { Command } from "#client/commands.tsx";
 import { Kbd } from "#components/ui/kbd.tsx";
+import type { VmRow } from "#contract/engine-vms.ts";
 
 /** VMs offered while somebody types, and from how many letters on. */
 const OFFERED = 6;
@@ -20,6 +21,8 @@ const ITEM =
 /** Every command that the screen offers and every VM, found by typing. What is not available says why. */
 export function PaletteDialog({ commands, onClose }: { commands: Command[]; onClose: () => void }) {
   const [text, setText] = useState("");
+  const typed = text.trim();
+  const search = useVmSearch(typed);
   const shown = commands.filter((command) => !command.hidden);
   const rank = (group: string) => LAST_GROUPS.indexOf(group);
   const groups = [...new Set(shown.map((command) => command.group))].sort((left, right) => rank(left) - rank(right));
@@ -39,8 +42,8 @@ export function PaletteDialog({ commands, onClose }: { commands: Command[]; onCl
         className="h-12 w-full border-b border-line bg-transparent px-4 text-base outline-none placeholder:text-ink-3"
       />
       <Cmdk.List className="scroll-thin max-h-[50vh] overflow-y-auto p-1.5">
-        <Cmdk.Empty className="px-3 py-8 text-center text-ink-2">No command and no VM matches.</Cmdk.Empty>
-        <VmItems text={text.trim()} onClose={onClose} />
+        <Cmdk.Empty className="px-3 py-8 text-center text-ink-2">{nothingWords(typed, search)}</Cmdk.Empty>
+        <VmItems vms={typed.length >= LEAST_LETTERS ? (search.data?.items ?? []) : []} onClose={onClose} />
         {groups.map((group) => (
           <Cmdk.Group key={group} heading={group} className={HEADING}>
             {shown
@@ -71,17 +74,30 @@ export function PaletteDialog({ commands, onClose }: { commands: Command[]; onCl
 }
 
 /** VMs that have what was typed in their name or id, as the fleet's own search finds them. */
-function VmItems({ text, onClose }: { text: string; onClose: () => void }) {
+function useVmSearch(text: string) {
   const api = useApi();
-  const router = useRouter();
-  const found = useQuery({
+  return useQuery({
     queryKey: ["vms", "palette", text],
     queryFn: ({ signal }) => api.vms.list({ q: text, limit: OFFERED, sort: "name" }, { signal }),
     enabled: text.length >= LEAST_LETTERS,
     staleTime: 30_000,
     placeholderData: (old) => old,
   });
-  const vms = text.length >= LEAST_LETTERS ? (found.data?.items ?? []) : [];
+}
+
+/** Nothing is listed: only an answer about what stands typed says that there is no such VM. */
+export function nothingWords(
+  typed: string,
+  search: Pick<ReturnType<typeof useVmSearch>, "isError" | "isSuccess" | "isPlaceholderData">,
+): string {
+  if (typed.length < LEAST_LETTERS) return `No command matches. VMs are searched from ${LEAST_LETTERS} letters on.`;
+  if (search.isError) return "No command matches. The VMs could not be searched.";
+  if (!search.isSuccess || search.isPlaceholderData) return "No command matches. Searching the VMs…";
+  return "No command and no VM matches.";
+}
+
+function VmItems({ vms, onClose }: { vms: VmRow[]; onClose: () => void }) {
+  const router = useRouter();
   if (vms.length === 0) return null;
   return (
     <Cmdk.Group heading="VMs" className={HEADING}>

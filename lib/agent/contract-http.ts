@@ -45,9 +45,12 @@ export function describeHttp(rig: () => Rig): void {
       expect(await send("/v1/observe", text)).toMatchObject({ status: 400, body: { code: "malformed" } });
     });
 
-    it("answers 413 for a body over the limit", async () => {
+    it("answers 422 for a body over the limit, and names the body", async () => {
       const body = JSON.stringify({ domains: ["x".repeat(9 * 1024 * 1024)] });
-      expect(await post("/v1/observe", body)).toMatchObject({ status: 413, body: { code: "too_large" } });
+      expect(await post("/v1/observe", body)).toMatchObject({
+        status: 422,
+        body: { code: "invalid_input", errors: [{ field: "body" }] },
+      });
     });
 
     it("names every offending field at once", async () => {
@@ -56,6 +59,25 @@ export function describeHttp(rig: () => Rig): void {
       expect(status).toBe(422);
       const fields = problem.errors?.map((e) => e.field).sort();
       expect(fields).toEqual(["domains[0]", "domains[2]", "extra", "known.Y"]);
+    });
+
+    it("refuses what is said in a place where it does not belong: a query beside a body, a field of the path again", async () => {
+      const at = `/v1/domains/${rig().running}/checkpoints`;
+      const put = (path: string, body: unknown) =>
+        send(path, { method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+      const extents = `/v1/domains/${rig().running}/disks/vda/bitmaps/cp1/extents`;
+      const strays: [Promise<Awaited<ReturnType<typeof send>>>, string[]][] = [
+        [put(`${at}?mode=salvage`, { checkpoints: [] }), ["mode"]],
+        [put(at, { checkpoints: [], vmId: rig().stopped }), ["vmId"]],
+        [put(`${at}?vmId=${rig().stopped}`, { checkpoints: [], vmId: rig().stopped }), ["vmId"]],
+        [post("/v1/observe?domains=none", "{}"), ["domains"]],
+        [send(`${extents}?buckets=4&name=cp2&target=vdb`), ["name", "target"]],
+      ];
+      for (const [answer, fields] of strays) {
+        const { status, body } = await answer;
+        expect([status, body.code]).toEqual([422, "invalid_input"]);
+        expect(body.errors?.map(({ field }) => field)).toEqual(fields);
+      }
     });
 
     it("answers any nonsense in one field with 422 that names the field", MANY, async () => {

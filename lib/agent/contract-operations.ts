@@ -313,6 +313,29 @@ export function describeOperations(rigOf: () => Rig): void {
       }
     });
 
+    it("what is wrong with a field, with the list and with the domain's disks is told at once, and nothing changes", async () => {
+      const checkpoints = [
+        { ...b, disks: [{ target: "vdq" }] },
+        { ...a, id: ".a" },
+        { ...a, parentId: 7 },
+        "nothing",
+        { ...c, disks: [{ target: "VDA" }, { target: "vda" }, { target: "vda" }] },
+      ];
+      const problem = await refusedUnchanged(422, () => put({ checkpoints, mode: "strict", extra: 1 }));
+      expect(fieldsOf(problem)?.sort()).toEqual([
+        "checkpoints[0].disks[0].target",
+        "checkpoints[0].parentId",
+        "checkpoints[1].id",
+        "checkpoints[2].parentId",
+        "checkpoints[3]",
+        "checkpoints[4].disks[0].target",
+        "checkpoints[4].disks[2].target",
+        "extra",
+      ]);
+      const list = await refusedUnchanged(422, () => put({ checkpoints: [b, { ...a, disks: [{ target: "vdq" }] }] }));
+      expect(fieldsOf(list)).toEqual(["checkpoints[0].parentId", "checkpoints[1].disks[0].target"]);
+    });
+
     it("20,000 entries are refused, and nothing changes", async () => {
       const many = lineOf(Array.from({ length: 20_000 }, (_, i) => `n${i}`));
       const problem = await refusedUnchanged(422, () => put({ checkpoints: many }));

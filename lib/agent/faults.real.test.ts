@@ -1,5 +1,6 @@
 /** What the agent says, and how soon, when something on a real host is broken. */
 import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +16,6 @@ import { bitmapsOf, observationOf } from "./testing/rig.ts";
 import { until } from "./testing/until.ts";
 
 const run = promisify(execFile);
-const NOBODY = { uid: 65_534, gid: 65_534, groups: [] };
 const VDA = [{ target: "vda", sizeMiB: 16 }];
 
 /** The failure of a disk's layers. */
@@ -49,8 +49,9 @@ describe("faults of a real host", () => {
       await vm.start();
       await vm.checkpoint("cp1");
     }
-    // The account that owns the images, not root: root is stopped by no permission.
-    agent = await AgentProcess.start({ libvirtUri: host.uri, as: NOBODY });
+    // The account that owns the images, not root: root is stopped by no permission. Whoever is not root owns them.
+    const { account } = lab.context;
+    agent = await AgentProcess.start({ libvirtUri: host.uri, ...(account && { as: { ...account, groups: [] } }) });
   });
   afterAll(async () => {
     await agent?.stop();
@@ -66,6 +67,28 @@ describe("faults of a real host", () => {
     const seen = observationOf(await agent.observeOne(other.id));
     expect(seen.source).toBe("qmp");
     expect(bitmapsOf(seen, "vda")).toMatchObject([{ name: "cp1", recording: true, inconsistent: false }]);
+  });
+
+  it("is not taken in by another account's process that bears a domain's UUID and names its host's folder", async () => {
+    const args = ["-c", "echo; read -r _", "-uuid", other.id, "-name", `${host.socket}/`];
+    // Only root can make it another account's.
+    const account = process.getuid?.() === 0 ? { uid: 1, gid: 1 } : {};
+    const fake = spawn("sh", args, { argv0: "qemu-system-x86_64", stdio: ["pipe", "pipe", "ignore"], ...account });
+    try {
+      await once(fake.stdout, "data");
+      const fresh = await AgentProcess.start({ libvirtUri: host.uri });
+      try {
+        const { runtimeId } = observationOf(await fresh.observeOne(other.id));
+        expect(runtimeId).toMatch(new RegExp(`^${other.process().pid}-`));
+        // Its folder is given to QEMU's account, which must reach it.
+        const { status, body } = await fresh.get(`/v1/domains/${other.id}/disks/vda/bitmaps/cp1/extents`);
+        expect([status, body.source]).toEqual([200, "backup-live"]);
+      } finally {
+        await fresh.stop();
+      }
+    } finally {
+      fake.kill("SIGKILL");
+    }
   });
 
   it("times out a domain whose QEMU hangs, at once the next time, while another domain answers quickly", async () => {
@@ -90,6 +113,47 @@ describe("faults of a real host", () => {
       return item.type === "observation" ? item : null;
     });
   });
+
+  it("answers for a healthy domain within seconds while several hang, the first time too, at one child each", async () => {
+    const hung: LabVm[] = [];
+    for (const name of ["h1", "h2", "h3", "h4", "h5"]) {
+      const vm = await host.defineVm({ name, disks: VDA });
+      await vm.start();
+      hung.push(vm);
+    }
+    const lost = async (): Promise<number> => {
+      const text = await (await agent.request("/metrics")).text();
+      return Number(/^driftline_agent_call_children_lost_total (\d+)$/m.exec(text)?.[1]);
+    };
+    const before = await lost();
+    for (const vm of hung) vm.pauseProcess();
+    try {
+      // The healthy one last: there it would wait the longest.
+      const domains = [...hung, other].map(({ id }) => id);
+      const first = await timeUntil(domains, other.id);
+      expect(first.ms).toBeLessThan(6_000);
+      expect(first.items.filter(({ type }) => type === "failed")).toHaveLength(hung.length);
+      // A child's end is told a moment after its domain's failure.
+      await until("the children to be lost", 5_000, async () => (await lost()) - before >= hung.length || null);
+      expect((await lost()) - before).toBe(hung.length);
+      const second = await timeUntil(domains, other.id);
+      expect(second.ms).toBeLessThan(3_000);
+      // At most one of them is tried again.
+      expect((await lost()) - before).toBeLessThanOrEqual(hung.length + 1);
+    } finally {
+      for (const vm of hung) await vm.kill();
+    }
+  });
+
+  /** All items of one observe, and how long the domain's was waited for. */
+  async function timeUntil(domains: string[], vmId: string): Promise<{ ms: number; items: ObserveItem[] }> {
+    const began = Date.now();
+    let ms = Number.POSITIVE_INFINITY;
+    const items = await agent.observe({ domains }, (item) => {
+      if (item.type === "observation" && item.observation.vmId === vmId) ms = Date.now() - began;
+    });
+    return { ms, items };
+  }
 
   it("says disconnected while libvirtd hangs, within its deadlines, and recovers when it goes on", async () => {
     host.pauseDaemon();
@@ -184,12 +248,10 @@ describe("faults of a real host", () => {
 
   it("says permission-denied for an image that it may not open", async () => {
     const { path } = stopped.disk("vda");
-    chownSync(path, 0, 0);
-    chmodSync(path, 0o600);
+    chmodSync(path, 0);
     try {
       expect(layersError(await agent.observeOne(stopped.id))).toMatchObject({ code: "permission-denied" });
     } finally {
-      chownSync(path, NOBODY.uid, NOBODY.gid);
       chmodSync(path, 0o644);
     }
   });
@@ -278,7 +340,8 @@ describe("faults of a real host", () => {
   it("ends the pull job that an agent which was killed has left behind", async () => {
     const folder = join(tmpdir(), `driftline-pull-test${process.pid}`);
     mkdirSync(folder, { mode: 0o700 });
-    chownSync(folder, NOBODY.uid, NOBODY.gid);
+    const { account } = lab.context;
+    if (account !== null) chownSync(folder, account.uid, account.gid);
     const socketPath = join(folder, "nbd.sock");
     const note = { uri: host.uri, vmId: running.id, socketPath, agent: "1-0" };
     writeFileSync(join(folder, "job.json"), JSON.stringify(note));

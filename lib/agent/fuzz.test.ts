@@ -89,11 +89,10 @@ async function assertRefused(endpoint: Endpoint, address: string, field: string,
   expect(problem.code, answer.seen).toBe("invalid_input");
   const fields = problem.errors?.map((error) => error.field) ?? [];
   const names = (one: string) => one === field || one.startsWith(`${field}[`) || one.startsWith(`${field}.`);
-  expect(
-    fields.filter((one) => !names(one)),
-    `${field}: ${answer.seen}`,
-  ).toEqual([]);
-  expect(fields.length, answer.seen).toBeGreaterThan(0);
+  // A redefinition is told everything at once: what was made up for its list may be wrong in other places too.
+  const others = endpoint.operation.operationId === "redefine" ? [] : fields.filter((one) => !names(one));
+  expect(others, `${field}: ${answer.seen}`).toEqual([]);
+  expect(fields.filter(names).length, answer.seen).toBeGreaterThan(0);
 }
 async function unchanged(work: () => Promise<void>): Promise<void> {
   const before = readFileSync(sim.path, "utf8");

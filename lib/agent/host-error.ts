@@ -39,5 +39,7 @@ export function toHostError(thrown: unknown): HostError {
   if (special !== undefined) return hostError(special.code, special.message, words);
   const isUntyped = error.code === "internal" || error.code === "unreadable";
   if (isUntyped && isNoSpace(error.hostMessage)) return hostError("no-space", "There is no space left.", words);
-  return { ...error, ...words };
+  // libvirt answered, and neither its connection nor a lock is the reason: asked again it says the same.
+  const isAnswer = known !== null && error.code === "internal";
+  return { ...error, ...words, retryable: error.retryable && !isAnswer };
 }

@@ -16,7 +16,7 @@ import { connectEngine, waitFor } from "#run/api.ts";
 import { type Load, openBrowser, type Person, type Visitor } from "./browser.ts";
 import { dragByFrames, type Flow, watchFlow } from "./frames.ts";
 import { loadNow, openStand, type Stand } from "./stand.ts";
-import { type Figure, figure, quantile, timed } from "./table.ts";
+import { type Figure, figure, printTable, quantile, timed } from "./table.ts";
 
 const SEED = 4;
 const ROUNDS = 20;
@@ -289,6 +289,6 @@ try {
   }
 } finally {
   await stand.close();
-  console.table(figures);
+  printTable(figures);
 }
 say(`\n${count} checkpoints × 2 disks; Chromium headless without a GPU; load of the machine ${loadNow()}`);

@@ -5,7 +5,7 @@ import type { DriftInput } from "#chain/model.ts";
 import { orderCheckpoints } from "#chain/order.ts";
 import { healthyLine } from "#chain/testing/healthy.ts";
 import { nextBackup } from "#chain/verdict.ts";
-import { benchRow } from "./table.ts";
+import { benchRow, printTable } from "./table.ts";
 
 const targets = (count: number) => Array.from({ length: count }, (_, at) => `vd${String.fromCharCode(97 + at)}`);
 
@@ -34,4 +34,4 @@ const rows = sizes.flatMap(([count, disks]) => {
 });
 const deep = healthyLine(20_000).record.checkpoints.toReversed();
 rows.push(benchRow("20,000 checkpoints in a line: orderCheckpoints", () => orderCheckpoints(deep)));
-console.table(rows);
+printTable(rows);

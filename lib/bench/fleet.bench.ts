@@ -10,7 +10,7 @@ import { domainsOf, type SimDomain } from "#agent/simulated/state.ts";
 import { waitFor } from "#run/api.ts";
 import { type Load, openBrowser, type Visitor } from "./browser.ts";
 import { loadNow, openStand, type SimHost, type Stand } from "./stand.ts";
-import { type Figure, figure, quantile, timed } from "./table.ts";
+import { type Figure, figure, printTable, quantile, timed } from "./table.ts";
 
 const HOSTS = 4;
 const ROUNDS = 12;
@@ -262,4 +262,4 @@ try {
   await stand.close();
 }
 say(`\n${vms} VMs, 8 checkpoints × 2 disks each, ${HOSTS} simulated hosts; load of the machine ${loadNow()}`);
-console.table(figures);
+printTable(figures);

@@ -3,11 +3,10 @@ import { healthyInput, healthyLine, lineParents } from "#chain/testing/healthy.t
 import { foldRuns } from "#graph/fold.ts";
 import { assignLanes } from "#graph/lanes.ts";
 import { layoutGraph } from "#graph/layout.ts";
-import { bitmapMatrix, mergeCells } from "#graph/matrix.ts";
+import { bitmapMatrix } from "#graph/matrix.ts";
 import { graphNodes } from "#graph/nodes.ts";
 import { graphChain } from "#graph/testing/chain.ts";
-import { visibleNodes } from "#graph/window.ts";
-import { benchRow } from "./table.ts";
+import { benchRow, printTable } from "./table.ts";
 
 /** A side branch of three at every tenth checkpoint. */
 function forked(count: number) {
@@ -25,16 +24,11 @@ const rows = [
 ].flatMap(({ name, chain, limit }) => {
   const nodes = graphNodes(chain);
   const items = foldRuns(nodes, { minRun: Number.POSITIVE_INFINITY });
-  const layout = layoutGraph(items);
-  const rect = { x: 0, y: layout.height / 2, width: 1600, height: 1000 };
   return [
     benchRow(`${name}: lanes`, () => assignLanes(items), limit),
     benchRow(`${name}: nodes, fold, lanes, layout`, () => layoutGraph(foldRuns(graphNodes(chain))), null),
-    benchRow(`${name}: nodes in sight`, () => visibleNodes(layout, rect), null),
   ];
 });
 const wide = graphChain(healthyLine(2000, targets16));
-const matrix = bitmapMatrix(wide);
 rows.push(benchRow("2,000 × 16: matrix", () => bitmapMatrix(wide)));
-rows.push(benchRow("2,000 × 16: merge cells", () => matrix.rows.map((row) => mergeCells(row.cells))));
-console.table(rows);
+printTable(rows);

@@ -4,7 +4,7 @@
  * 1 at the first thing that does not hold. KILL_MINUTES bounds it.
  */
 import { loadavg } from "node:os";
-import { type KillReport, OPERATIONS, VICTIMS } from "../engine/testing/kills/model.ts";
+import { type Kill, type KillReport, OPERATIONS, unhit, VICTIMS } from "../engine/testing/kills/model.ts";
 import { runKills } from "../engine/testing/kills/run.ts";
 import { Stage } from "../engine/testing/kills/stage.ts";
 import { openLabRig } from "../engine/testing/lab-rig.ts";
@@ -40,10 +40,13 @@ function print(report: KillReport): void {
   );
   const rows = OPERATIONS.map((operation) => {
     const of = all.filter((kill) => kill.operation === operation);
-    const count = (victim: string) => of.filter((kill) => kill.victim === victim).length;
-    return { "killed in": operation, ...Object.fromEntries(VICTIMS.map((one) => [one, count(one)])), all: of.length };
+    const count = (some: readonly Kill[]) => `${some.length} (${some.filter(({ inJob }) => inJob).length})`;
+    const byVictim = VICTIMS.map((one) => [one, count(of.filter(({ victim }) => victim === one))]);
+    return { "killed in (while a job ran)": operation, ...Object.fromEntries(byVictim), all: count(of) };
   });
   console.table(rows);
+  const missed = unhit(all);
+  if (missed.length > 0) console.log(`not hit while a job ran: ${missed.join(", ")}`);
   const inRecovery = all.filter(({ phase }) => phase === "recovery").length;
   const inRepair = all.filter(({ phase }) => phase === "repair").length;
   const together = all.filter((kill) => kill.together).length;

@@ -37,6 +37,12 @@ export function figure(what: string, value: number, unit: string, limit: { most:
 }
 export type Figure = ReturnType<typeof figure>;
 
+/** Prints the table. A limit that is missed ends the run red, for whoever reads only its exit code. */
+export function printTable(rows: readonly { held: string }[]): void {
+  console.table(rows);
+  if (rows.some(({ held }) => held === "NO")) process.exitCode = 1;
+}
+
 /** The value below which the share `q` of the samples lies. */
 export function quantile(samples: readonly number[], q: number): number {
   const sorted = samples.toSorted((a, b) => a - b);

@@ -58,7 +58,13 @@ describe("agreementOf", () => {
 });
 
 describe("freshnessOf", () => {
-  const base = { triedFailed: false, now: "2026-01-01T00:10:00.000Z", staleAfterMs: 300_000, observeEveryMs: 60_000 };
+  const base = {
+    hostOffline: false,
+    triedFailed: false,
+    now: "2026-01-01T00:10:00.000Z",
+    staleAfterMs: 300_000,
+    observeEveryMs: 60_000,
+  };
   test.each([
     ["2026-01-01T00:09:30.000Z", "fresh"],
     ["2026-01-01T00:08:00.000Z", "fresh"],
@@ -71,6 +77,7 @@ describe("freshnessOf", () => {
   ])("%s is %s", (observedAt, expected) => {
     expect(freshnessOf({ ...base, observedAt })).toBe(expected);
     expect(freshnessOf({ ...base, observedAt, now: Date.parse(base.now) })).toBe(expected);
-    expect(freshnessOf({ ...base, observedAt, triedFailed: true })).toBe("offline");
+    expect(freshnessOf({ ...base, observedAt, triedFailed: true })).toBe("stale");
+    expect(freshnessOf({ ...base, observedAt, triedFailed: true, hostOffline: true })).toBe("offline");
   });
 });

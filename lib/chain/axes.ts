@@ -35,7 +35,9 @@ export function agreementOf(input: AgreementInput): Agreement {
 export type FreshnessInput = {
   /** Last complete read; null: never. */
   observedAt: string | null;
-  /** The newest attempt failed. */
+  /** Its host does not answer, or is not in the configuration any more. */
+  hostOffline: boolean;
+  /** The newest attempt failed, although the host may answer. */
   triedFailed: boolean;
   /** ISO 8601 time or milliseconds since the epoch. */
   now: string | number;
@@ -43,10 +45,13 @@ export type FreshnessInput = {
   observeEveryMs: number;
 };
 
-/** Fresh until a read is overdue by one interval; a clock that runs ahead does not make a read stale. */
+/**
+ * Fresh until a read is overdue by one interval; a clock that runs ahead does not make a read stale, a failed attempt
+ * does. The fleet list says the same in SQL (`freshnessSql`); a test compares the two.
+ */
 export function freshnessOf(input: FreshnessInput): Freshness {
-  if (input.triedFailed) return "offline";
-  if (input.observedAt === null) return "stale";
+  if (input.hostOffline) return "offline";
+  if (input.triedFailed || input.observedAt === null) return "stale";
   const now = typeof input.now === "number" ? input.now : Date.parse(input.now);
   const ageMs = now - Date.parse(input.observedAt);
   if (Number.isNaN(ageMs) || ageMs > input.staleAfterMs) return "stale";

@@ -1,6 +1,6 @@
 /** What somebody may do now, and if not, why not. Buttons, palette, API and tests all ask here. */
 import { LIMITS } from "./limits.ts";
-import type { Finding, Observed, ObserveError, Power, Remedy } from "./model.ts";
+import type { Finding, Power, Remedy } from "./model.ts";
 
 export type ActorRole = "viewer" | "support" | "operator" | "admin";
 
@@ -147,10 +147,15 @@ export function canBulk(bulk: { role: ActorRole; needs: ActorRole; count: number
   ]);
 }
 
-/** Ask a job to stop. Who may start it may end it: the engine asks for the role of the job's own plan. */
-export function canCancelJob(job: { role: ActorRole; isOver: boolean; isCancelling: boolean }): Eligibility {
+/** Ask a job to stop. Who may start it may end it: `needs` is the role that the job's own plan asks for. */
+export function canCancelJob(job: {
+  role: ActorRole;
+  needs: ActorRole;
+  isOver: boolean;
+  isCancelling: boolean;
+}): Eligibility {
   return eligibility([
-    ...role(job.role, "support"),
+    ...role(job.role, job.needs),
     ...(job.isOver ? [reason("job-ended", "The job has ended.")] : []),
     ...(!job.isOver && job.isCancelling ? [reason("job-ended", "It was asked to stop already.")] : []),
   ]);
@@ -166,19 +171,9 @@ export function canVerifyBackup(backup: { role: ActorRole; isFinished: boolean }
   ]);
 }
 
-/** Take a checkpoint that another manager made into the record. */
-export function canRegisterCheckpoint(vm: Pick<VmSituation, "role">): Eligibility {
-  return eligibility(role(vm.role, "operator"));
-}
-
+/** Pair, change and retire hosts. */
 export function canManageHosts(vm: Pick<VmSituation, "role">): Eligibility {
   return eligibility(role(vm.role, "admin"));
-}
-
-/** A failed newest attempt or none at all, in the form that `VmSituation` wants. */
-export function wasObserved(observed: Observed | null): { observed: boolean; error: ObserveError | null } {
-  if (!observed) return { observed: false, error: null };
-  return "value" in observed ? { observed: true, error: null } : { observed: false, error: observed.failed };
 }
 
 function eligibility(reasons: Reason[]): Eligibility {

@@ -7,6 +7,10 @@ export const LIMITS = {
   targetLength: 32,
   pathLength: 4096,
   bitmapNameLength: 1023,
+  /** `kind|checkpoint|disk|bitmap`, where a character that has to be escaped takes three. */
+  findingIdLength: 7_168,
+  /** `bitmap|disk|name` at most. */
+  lossIdLength: 1_100,
   extentBuckets: 2048,
   domainsPerObserve: 20_000,
   bodyBytes: 8 * 1024 * 1024,

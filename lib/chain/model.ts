@@ -208,7 +208,7 @@ export type DriftInput = {
   inFlight: InFlight[];
   /** Other hosts on which the same UUID was seen running or paused, and when. */
   activeElsewhere: { hostId: string; hostName: string; observedAt: string }[];
-  /** Disks whose image may have moved with proof (a block job or a migration seen while the VM ran). */
+  /** Disks whose image may have moved with proof (their own block job, or a migration, seen while the VM ran). */
   provenMoves: string[];
   /** The recorded backup that has not ended, if any. */
   runningBackup: { checkpointId: string | null; startedAt: string } | null;

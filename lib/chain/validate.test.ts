@@ -5,7 +5,7 @@ import { healthyBitmap, healthyLine } from "./testing/healthy.ts";
 import { validateSet } from "./validate.ts";
 
 const validate = ({ record, observation }: ReturnType<typeof healthyLine>) =>
-  validateSet({ checkpoints: record.checkpoints, observation });
+  validateSet({ checkpoints: record.checkpoints.map(({ backup: _, ...item }) => item), observation });
 
 describe("validateSet", () => {
   test("a complete set that matches is valid, in any tree", () => {
@@ -42,6 +42,44 @@ describe("validateSet", () => {
     const input = healthyLine(1, ["vda"], "absent");
     input.observation.checkpoints = { ok: true, value: [] };
     expect(validate(input)).toMatchObject({ valid: null, findings: [], unknown: [{ disk: null }] });
+  });
+
+  test("what is being made or deleted now is no fault, with and without a trace of it on the host", () => {
+    const job = { kind: "backup" as const, startedAt: "2026-01-01T00:00:00Z", checkpointIds: ["cp2"], disks: ["vda"] };
+    const making = healthyLine(3);
+    const set = making.record.checkpoints
+      .map((item) => (item.id === "cp2" ? { ...item, state: "creating" as const, backup: "running" as const } : item))
+      .map(({ backup, ...item }) => (backup ? { ...item, backup } : item));
+    const { observation } = making;
+    expect(validateSet({ checkpoints: set, observation, inFlight: [job] })).toMatchObject({
+      valid: true,
+      findings: [],
+    });
+    // Its making is recorded, and nobody works on it any more: that is said, and not that it is a stranger.
+    expect(validateSet({ checkpoints: set, observation }).findings.map(({ kind }) => kind)).toEqual([
+      "checkpoint.unfinished",
+    ]);
+  });
+
+  test("a root that is being deleted is still the parent of the next, and no stranger on the host", () => {
+    const { record, observation } = healthyLine(3);
+    const checkpoints = record.checkpoints.map(({ backup: _, ...item }) =>
+      item.id === "cp0" ? { ...item, state: "deleting" as const } : item,
+    );
+    const job = { kind: "prune" as const, startedAt: "2026-01-01T00:00:00Z", checkpointIds: ["cp0"], disks: ["vda"] };
+    expect(validateSet({ checkpoints, observation, inFlight: [job] })).toEqual({
+      valid: true,
+      findings: [],
+      unknown: [],
+    });
+  });
+
+  test("a retired disk is missed by nobody", () => {
+    const { record, observation } = healthyLine(2, ["vda", "vdb"]);
+    observation.disks = observation.disks.filter(({ target }) => target !== "vdb");
+    const checkpoints = record.checkpoints.map(({ backup: _, ...item }) => item);
+    expect(validateSet({ checkpoints, observation }).findings.map(({ kind }) => kind)).toContain("disk.gone");
+    expect(validateSet({ checkpoints, observation, retiredDisks: ["vdb"] })).toMatchObject({ valid: true });
   });
 
   test("judges the set alone: no disk is called new or replaced, and a raw one is no fault", () => {

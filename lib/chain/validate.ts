@@ -1,6 +1,15 @@
 /** The validation over the complete set that libvirt lacks: missing, broken and unknown, all of them, changing nothing. */
 import { findDrift } from "./findings/index.ts";
-import type { Finding, FindingKind, Observation, VmRecord } from "./model.ts";
+import type {
+  BackupState,
+  DriftInput,
+  Finding,
+  FindingKind,
+  InFlight,
+  Observation,
+  RecordState,
+  VmRecord,
+} from "./model.ts";
 import { orderCheckpoints } from "./order.ts";
 import { type Unread, unreadOf } from "./trust.ts";
 
@@ -10,8 +19,17 @@ export type ValidateInput = {
     parentId: string | null;
     createdAt: string;
     disks: readonly { target: string }[];
+    /** Absent: active. */
+    state?: RecordState;
+    /** Absent: somebody else made it, or its backup finished. */
+    backup?: BackupState;
   }[];
   observation: Observation;
+  /** Disks that nobody expects any more. */
+  retiredDisks?: readonly string[];
+  /** What is being changed while the set is looked at: no fault. */
+  inFlight?: readonly InFlight[];
+  runningBackup?: DriftInput["runningBackup"];
 };
 export type ValidateResult = {
   /** null: no fault was found, but not everything could be read. */
@@ -31,7 +49,10 @@ const NO_FAULT: ReadonlySet<FindingKind> = new Set<FindingKind>([
  * Compares the set with libvirt's list and the bitmaps as they are now. It has no history: image identities and
  * falling counts are not judged, only counts that contradict each other.
  */
-export function validateSet({ checkpoints, observation }: ValidateInput): ValidateResult {
+export function validateSet(input: ValidateInput): ValidateResult {
+  const { checkpoints, observation, inFlight = [], runningBackup = null } = input;
+  const retired = new Set(input.retiredDisks);
+  const targets = new Set([...observation.disks.map(({ target }) => target), ...retired]);
   const ordered = orderCheckpoints(checkpoints).ordered;
   const record: VmRecord = {
     vmId: observation.vmId,
@@ -41,18 +62,18 @@ export function validateSet({ checkpoints, observation }: ValidateInput): Valida
       parentId: item.parentId,
       createdAt: item.createdAt,
       sequence,
-      state: "active",
+      state: item.state ?? "active",
       origin: "registered",
       disks: item.disks.map(({ target }) => ({ target, granularity: null })),
-      backup: null,
+      backup: item.backup ?? null,
     })),
     // As if always known: a set says nothing about when a disk came.
-    disks: observation.disks.map(({ target }) => ({
+    disks: [...targets].map((target) => ({
       target,
       identity: null,
       identityHostId: null,
       firstSeenAt: new Date(0).toISOString(),
-      retiredAt: null,
+      retiredAt: retired.has(target) ? new Date(0).toISOString() : null,
     })),
     acknowledged: [],
   };
@@ -61,10 +82,10 @@ export function validateSet({ checkpoints, observation }: ValidateInput): Valida
     hostId: "",
     observation,
     samples: [],
-    inFlight: [],
+    inFlight: [...inFlight],
     activeElsewhere: [],
     provenMoves: [],
-    runningBackup: null,
+    runningBackup,
     jobLimitMs: Number.POSITIVE_INFINITY,
   });
   const unknown = unreadOf(observation);

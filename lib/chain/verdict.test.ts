@@ -51,6 +51,14 @@ describe("nextBackup", () => {
     expect(short(input)).toEqual([["vda", "full", reason]]);
   });
 
+  test("never takes a bitmap that was made anew with another granularity, but an older one that was not", () => {
+    const input = healthyLine(2);
+    breakBitmap(input, "cp1", { granularity: 32 * KIB, dirtyBytes: 0 });
+    expect(short(input)).toEqual([["vda", "incremental", "cp0"]]);
+    breakBitmap(input, "cp0", { granularity: 32 * KIB, dirtyBytes: 0 });
+    expect(short(input)).toEqual([["vda", "full", "bitmap-remade"]]);
+  });
+
   test("looks at the current line only", () => {
     const input = healthyInput({ parents: [null, 0, 0], targets: ["vda"] });
     breakBitmap(input, "cp2", { inconsistent: true });

@@ -1,5 +1,6 @@
 /** What the next backup of each disk can be. Bitmaps are independent: a broken old one does not spoil a newer one. */
 import { isHealthy, summariseBitmaps } from "./bitmaps.ts";
+import { remadeBitmaps } from "./findings/remade.ts";
 import { unsupportedReason } from "./findings/unsupported.ts";
 import type {
   DiskBitmap,
@@ -44,18 +45,20 @@ export function nextBackup(input: NextBackupInput): DiskVerdict[] {
   const vm = verdictOfVm(input);
   const covering = coveringByDisk(currentLine(input.record).reverse());
   const distrusted = distrustedDisks(input.findings);
-  const host = observation ? readHost(observation) : null;
+  const known = observation ? { host: readHost(observation), remade: remadeBitmaps(input.findings) } : null;
   const disks = new Map(observation?.disks.map((disk) => [disk.target, disk]));
   return [...targets].sort().map((target) => {
     if (vm) return answer(target, vm.verdict, vm.reason);
     const disk = disks.get(target);
-    if (!observation || !host) return answer(target, "unknown", "not-observed");
+    if (!observation || !known) return answer(target, "unknown", "not-observed");
     if (!disk) return answer(target, "unknown", "disk-not-observed");
-    return verdictOfDisk(input, observation, disk, covering.get(target) ?? [], host, distrusted.get(target));
+    return verdictOfDisk(input, observation, disk, covering.get(target) ?? [], known, distrusted.get(target));
   });
 }
 
 type Host = Read<ReadonlyMap<string, HostCheckpoint>> | "absent";
+/** What holds for all disks alike: libvirt's list, and bitmaps that are not what was recorded. */
+type Known = { host: Host; remade: ReadonlySet<string> };
 
 /** On no host there is nothing to be listed: at the next start everything is redefined. */
 function readHost(observation: Observation): Host {
@@ -94,13 +97,14 @@ function distrustedDisks(findings: readonly Finding[]): Map<string, "replaced" |
 }
 
 function verdictOfDisk(
-  { record, inFlight = [] }: NextBackupInput,
+  input: NextBackupInput,
   observation: Observation,
   disk: DiskObservation,
   covering: readonly RecordCheckpoint[],
-  host: Host,
+  known: Known,
   distrust: "replaced" | "rewound" | undefined,
 ): DiskVerdict {
+  const { record, inFlight = [] } = input;
   const { target } = disk;
   const layers = readLayers(observation, disk);
   if (!layers.ok && layers.error.code === "unreadable") return answer(target, "blocked", "unreadable");
@@ -109,7 +113,7 @@ function verdictOfDisk(
   if (inFlight.some((job) => job.kind !== "backup" && job.disks.includes(target))) {
     return answer(target, "unknown", "job-in-flight");
   }
-  const retired = record.disks.some((known) => known.target === target && known.retiredAt !== null);
+  const retired = record.disks.some((item) => item.target === target && item.retiredAt !== null);
   const bases = retired ? [] : covering.filter(isFinished);
   const bitmaps = summariseBitmaps({ ...disk, layers });
   if (!bitmaps.ok) return answer(target, "unknown", "bitmaps-not-read");
@@ -117,7 +121,8 @@ function verdictOfDisk(
   if (bases.length === 0) {
     return answer(target, "full", covering.length > 0 && !retired ? "only-unfinished" : "not-covered");
   }
-  return newestBase(target, bases, new Map(bitmaps.value.map((bitmap) => [bitmap.name, bitmap])), host);
+  const byName = new Map(bitmaps.value.map((bitmap) => [bitmap.name, bitmap]));
+  return newestBase(target, bases, byName, known);
 }
 
 /** A base must be complete: made by a backup that finished, or by another manager. */
@@ -129,11 +134,15 @@ function newestBase(
   target: string,
   newestFirst: readonly RecordCheckpoint[],
   bitmaps: ReadonlyMap<string, DiskBitmap>,
-  host: Host,
+  { host, remade }: Known,
 ): DiskVerdict {
   let firstReason: VerdictReason | null = null;
   for (const { id } of newestFirst) {
     const bitmap = bitmaps.get(id);
+    if (bitmap && isHealthy(bitmap) && remade.has(`${id}|${target}`)) {
+      firstReason ??= "bitmap-remade";
+      continue;
+    }
     if (bitmap && isHealthy(bitmap)) {
       const obstacle = obstacleOf(target, id, host);
       if (obstacle) return answer(target, obstacle.verdict, obstacle.reason);

@@ -41,9 +41,14 @@ const CommandContext = createContext<CommandRegistry>(createCommandRegistry());
 export const areSingleKeysOn = (): boolean => localStorage.getItem(SINGLE_KEYS) !== "off";
 export const setSingleKeys = (on: boolean): void => localStorage.setItem(SINGLE_KEYS, on ? "on" : "off");
 
-const isField = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement &&
-  (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName));
+/** Boxes and buttons are pressed with Space and Enter only; every other key is free on them. */
+const NOT_TYPED_IN = ["checkbox", "radio", "button", "submit", "reset", "file"];
+/** Does what is typed belong to this element? Arrows choose among radios, but no command has one. */
+export function isField({ tagName, type, isContentEditable }: FieldLike): boolean {
+  if (isContentEditable || tagName === "TEXTAREA" || tagName === "SELECT") return true;
+  return tagName === "INPUT" && !NOT_TYPED_IN.includes(type ?? "text");
+}
+type FieldLike = { tagName: string; type?: string; isContentEditable: boolean };
 
 /** True where a key belongs to something else: a field, a menu, an open dialog. */
 const isTaken = (event: KeyboardEvent): boolean =>
@@ -51,7 +56,7 @@ const isTaken = (event: KeyboardEvent): boolean =>
   event.ctrlKey ||
   event.metaKey ||
   event.altKey ||
-  isField(event.target) ||
+  (event.target instanceof HTMLElement && isField(event.target)) ||
   document.querySelector('[role="dialog"],[role="menu"],[role="listbox"][data-state="open"]') !== null;
 
 export function CommandProvider({ children }: { children: ReactNode }) {

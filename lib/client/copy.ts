@@ -1,6 +1,5 @@
 "use client";
 import { useCallback } from "react";
-import { useAnnounce } from "./announce.tsx";
 import { notify } from "./notify.ts";
 
 type Text = string | (() => Promise<string>);
@@ -15,20 +14,15 @@ const write = (text: Text): Promise<void> =>
 
 /** Puts text on the clipboard and says so; where the browser refuses, the text is offered for copying by hand. */
 export function useCopy(): (text: Text, what: string) => Promise<void> {
-  const announce = useAnnounce();
-  return useCallback(
-    async (text, what) => {
-      try {
-        await write(text);
-        notify(`Copied ${what}`);
-        announce(`Copied ${what}`);
-      } catch {
-        window.prompt(
-          `The browser does not allow copying. Copy ${what} by hand:`,
-          typeof text === "string" ? text : await text(),
-        );
-      }
-    },
-    [announce],
-  );
+  return useCallback(async (text, what) => {
+    try {
+      await write(text);
+      notify(`Copied ${what}`);
+    } catch {
+      window.prompt(
+        `The browser does not allow copying. Copy ${what} by hand:`,
+        typeof text === "string" ? text : await text(),
+      );
+    }
+  }, []);
 }

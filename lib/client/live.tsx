@@ -19,9 +19,14 @@ const HOST_GATHER_MS = 1000;
 /** What is read grows old without any event: how old it is, the server says when it is asked again. */
 const AGEING_MS = 15_000;
 
-/** What tells of VMs and has an answer that may have become the past. Extents are read only when somebody asks. */
-const tellsOfVms = ({ queryKey, state }: Query): boolean =>
-  (queryKey[0] === "vm" || queryKey[0] === "vms") && queryKey[2] !== "extents" && state.data !== undefined;
+/** Reading extents starts a backup job on the host of a running VM: only when somebody asks, whatever happened here. */
+export const isReadUnasked = ({ queryKey }: Pick<Query, "queryKey">): boolean =>
+  !(queryKey[0] === "vm" && queryKey[2] === "extents");
+
+const AGEING_KEYS: readonly unknown[] = ["vm", "vms", "hosts", "job", "jobs", "plan", "plan-group"];
+/** What tells how things are, and has an answer that may have become the past. */
+const tellsOfNow = (query: Query): boolean =>
+  AGEING_KEYS.includes(query.queryKey[0]) && isReadUnasked(query) && query.state.data !== undefined;
 
 const parseEvent = (data: string): EngineEvent | null => {
   try {
@@ -63,18 +68,21 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     let retryMs = FIRST_RETRY_MS;
     let hadGap = false;
     let gathering: ReturnType<typeof setTimeout> | undefined;
-    const readVmsAgain = () => {
+    const readAgain = () => {
       gathering = undefined;
-      void queryClient.invalidateQueries({ predicate: tellsOfVms });
+      void queryClient.invalidateQueries({ predicate: tellsOfNow });
     };
     const ageing = setInterval(() => {
-      if (source && document.visibilityState === "visible") readVmsAgain();
+      if (source && document.visibilityState === "visible") readAgain();
     }, AGEING_MS);
 
     const enter = (state: LiveState) => setStatus((old) => (old.state === state ? old : { state, since: Date.now() }));
     const close = () => {
       clearTimeout(timer);
       clearTimeout(silence);
+      // Whatever was still to be read is read after the gap that begins here.
+      clearTimeout(gathering);
+      gathering = undefined;
       source?.close();
       source = null;
     };
@@ -96,14 +104,14 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         retryMs = FIRST_RETRY_MS;
         heard();
         enter("connected");
-        if (hadGap) void queryClient.invalidateQueries();
+        if (hadGap) void queryClient.invalidateQueries({ predicate: isReadUnasked });
         hadGap = false;
       };
       source.onerror = retry;
       source.onmessage = (message) => {
         heard();
         const event = parseEvent(message.data);
-        if (event?.type === "host") gathering ??= setTimeout(readVmsAgain, HOST_GATHER_MS);
+        if (event?.type === "host") gathering ??= setTimeout(readAgain, HOST_GATHER_MS);
         if (event) for (const listener of listeners.current) listener(event);
       };
     }
@@ -127,7 +135,6 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     return () => {
       close();
       clearInterval(ageing);
-      clearTimeout(gathering);
       window.removeEventListener("online", decide);
       window.removeEventListener("offline", decide);
       document.removeEventListener("visibilitychange", decide);

@@ -1,19 +1,29 @@
-type Note = { text: string; detail: string | null; isError: boolean };
+import { problemText, toProblemView } from "./problem.ts";
+
+/** `copy`: what "Copy" puts on the clipboard; null: there is no such button. */
+type Note = { text: string; detail: string | null; isError: boolean; copy: string | null };
 type Listener = (note: Note) => void;
 
 let listener: Listener | null = null;
 let waiting: Note[] = [];
 let wake: (() => void) | null = null;
 
-/** A short note in the corner. The list of notes is loaded with the first one. */
-export function notify(text: string, more: { detail?: string | null; isError?: boolean } = {}): void {
-  const note = { text, detail: more.detail ?? null, isError: more.isError ?? false };
+/** A short note in the corner, which is also said. The list of notes is loaded with the first one. */
+export function notify(text: string, more: Partial<Omit<Note, "text">> = {}): void {
+  const note = { text, detail: null, isError: false, copy: null, ...more };
   if (listener) {
     listener(note);
     return;
   }
   waiting.push(note);
   wake?.();
+}
+
+/** What failed and why, with the code and trace id to quote. Stays until it is closed. */
+export function notifyProblem(what: string, error: unknown): void {
+  const { detail, hostMessage, code, traceId } = toProblemView(error);
+  const quote = [hostMessage, code, traceId === null ? null : `trace ${traceId}`].filter((part) => part !== null);
+  notify(`${what}: ${detail}`, { detail: quote.join(" · "), isError: true, copy: problemText(what, error) });
 }
 
 /** Called by the shell: `wake` runs when the first note comes. */

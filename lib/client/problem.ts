@@ -84,6 +84,13 @@ export function toProblemView(error: unknown): ProblemView {
   };
 }
 
+/** A failure as text, for whoever is asked about it: `what` did not work, and everything that is known of why. */
+export function problemText(what: string, error: unknown): string {
+  const { title, detail, code, traceId, hostMessage } = toProblemView(error);
+  const known = [`${what}: ${title}`, detail, `code: ${code}`, `trace: ${traceId ?? "none"}`];
+  return [...known, ...(hostMessage ? [`host: ${hostMessage}`] : []), `at: ${new Date().toISOString()}`].join("\n");
+}
+
 /** Retrying is useful only where the same request may succeed later. */
 export function shouldRetry(failureCount: number, error: unknown): boolean {
   return failureCount < 2 && toProblemView(error).retryable;

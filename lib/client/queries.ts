@@ -192,6 +192,12 @@ export function engineQueries(api: EngineApi) {
         },
         staleTime: 2_000,
       }),
+    backup: (vmId: string, backupId: string) =>
+      queryOptions({
+        queryKey: ["vm", vmId, "backup", backupId],
+        queryFn: ({ signal }) => api.backups.get({ backupId }, { signal }),
+        staleTime: 15_000,
+      }),
     backupHistory: (vmId: string) =>
       infiniteQueryOptions({
         queryKey: ["vm", vmId, "backup-history"],

@@ -6,8 +6,7 @@ import type { BackupMode } from "#chain/plan/model.ts";
 import type { PlanView } from "#contract/engine.ts";
 import type { PlanRequestInput } from "#contract/engine-plans.ts";
 import { useApi } from "./api.ts";
-import { notify } from "./notify.ts";
-import { toProblemView } from "./problem.ts";
+import { notifyProblem } from "./notify.ts";
 import { engineQueries } from "./queries.ts";
 
 /** Goes to a plan that was just made; says where there is none. */
@@ -21,7 +20,7 @@ function useShowPlan() {
       router.push(`/plans/${plan.id}`);
     },
     // Beside the button that asked, the screen says more; the palette has no such place.
-    onError: (error: unknown) => notify(`There is no plan: ${toProblemView(error).detail}`, { isError: true }),
+    onError: (error: unknown) => notifyProblem("There is no plan", error),
   };
 }
 

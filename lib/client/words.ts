@@ -36,3 +36,6 @@ export const SEVERITY_TONES: Record<Severity, Tone> = {
   waste: "mute",
   note: "mute",
 };
+
+/** An observation this old says nothing about now. */
+export const isPast = (freshness: Freshness): boolean => freshness === "stale" || freshness === "offline";

@@ -95,13 +95,13 @@ test("a job's proof names what is gone, what still stands and what is new", () =
     agreement: "differs",
     gone: ["bitmap.missing|cp3|vda|"],
     left: ["bitmap.gap|cp2|vda|"],
-    appeared: ["bitmap.unknown||vdb|x"],
+    appeared: ["bitmap.unknown||vdb|x%7Cy%25"],
   } as const;
   const text = jobAsText({ ...job, state: "succeeded", proof: structuredClone(proof) as never }, URL);
   expect(text).toContain("read 2026-03-04T05:06:07Z, differs, digest 0123456789abcdef\n");
-  expect(text).toContain("gone, as promised: bitmap.missing|cp3|vda|");
-  expect(text).toContain("still there: bitmap.gap|cp2|vda|");
-  expect(text).toContain("not there before: bitmap.unknown||vdb|x");
+  expect(text).toContain("gone, as promised: Bitmap missing: checkpoint cp3, disk vda\n");
+  expect(text).toContain("still there: Bitmap missing in an upper layer: checkpoint cp2, disk vda\n");
+  expect(text).toContain("not there before: Bitmap that nobody claims: disk vdb, bitmap x|y%\n");
   expect(text).not.toContain("not read afterwards");
 });
 

@@ -1,5 +1,6 @@
 /** Plans, jobs, backups and hosts as plain text for tickets and calls: the same thing gives the same text. */
-import { verdictLine } from "#chain/words.ts";
+import { subjectOfId } from "#chain/findings/id.ts";
+import { findingTitle, verdictLine } from "#chain/words.ts";
 import type { Host, PlanView } from "#contract/engine.ts";
 import type { BackupView } from "#contract/engine-backups.ts";
 import type { JobView } from "#contract/engine-jobs.ts";
@@ -84,13 +85,15 @@ function stepLines(step: JobView["steps"][number], isOver: boolean): string[] {
   ];
 }
 
+const titleOf = (id: string): string => findingTitle(subjectOfId(id));
+
 function proofLines(proof: JobView["proof"]): string[] {
   if (!proof) return [];
   return [
     `read ${time(proof.observedAt)}, ${proof.agreement}, digest ${proof.digest.slice(0, 16)}`,
-    ...proof.gone.map((id) => `gone, as promised: ${id}`),
-    ...proof.left.map((id) => `still there: ${id}`),
-    ...proof.appeared.map((id) => `not there before: ${id}`),
+    ...proof.gone.map((id) => `gone, as promised: ${titleOf(id)}`),
+    ...proof.left.map((id) => `still there: ${titleOf(id)}`),
+    ...proof.appeared.map((id) => `not there before: ${titleOf(id)}`),
   ];
 }
 

@@ -2,6 +2,8 @@
 import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
 import { LIMITS } from "#chain/limits.ts";
+import * as model from "#chain/model.ts";
+import { PLAN_INTENTS } from "#chain/plan/model.ts";
 import { agentOperations } from "./agent-operations.ts";
 import { agentPairing } from "./agent-pairing.ts";
 import {
@@ -19,9 +21,12 @@ import {
   vmId,
 } from "./common.ts";
 
+/** Header of every answer: when the agent made it, by its own clock. */
+export const AGENT_TIME = "x-agent-time";
+
 export const hostInfoSchema = z.object({
   name: z.string(),
-  /** "simulated" is shown as a permanent banner wherever its VMs appear. */
+  /** "simulated" is named in a permanent banner on every page. */
   kind: z.enum(["libvirt", "simulated"]),
   agentVersion: z.string(),
   libvirtVersion: z.string().nullable(),
@@ -76,6 +81,10 @@ export const observeItemSchema = z.discriminatedUnion("type", [
 ]);
 export type ObserveItem = z.infer<typeof observeItemSchema>;
 
+/** virDomainBlockJobType and how such a job ended, in libvirt's order. */
+export const BLOCK_JOB_TYPES = ["unknown", "pull", "copy", "commit", "active-commit", "backup"] as const;
+export const BLOCK_JOB_OUTCOMES = ["completed", "failed", "canceled"] as const;
+
 export const hostEventSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("domain"),
@@ -97,6 +106,10 @@ export const hostEventSchema = z.discriminatedUnion("type", [
       "other",
     ]),
     detail: z.string().nullable(),
+    /** Of `block-job-ended`: which disk, by its target, and what became of it. */
+    blockJob: z
+      .object({ disk: z.string(), type: z.enum(BLOCK_JOB_TYPES), outcome: z.enum(BLOCK_JOB_OUTCOMES) })
+      .optional(),
     at: isoTime,
   }),
   z.object({
@@ -113,12 +126,21 @@ export const recordedCheckpointInput = z.strictObject({
   id: checkpointName,
   parentId: checkpointName.nullable(),
   createdAt: isoTime,
-  disks: z
-    .array(z.strictObject({ target: diskTarget }))
-    .min(1)
-    .max(LIMITS.disksPerVm),
+  disks: z.array(z.strictObject({ target: diskTarget })).max(LIMITS.disksPerVm),
+  /** Absent: `active`. One that is being made or deleted is not expected on the host, and is no stranger there. */
+  state: z.enum(model.RECORD_STATES).optional(),
+  /** How the backup that made it ended; absent: taken as finished. */
+  backup: z.enum(model.BACKUP_STATES).optional(),
 });
 export type RecordedCheckpointInput = z.infer<typeof recordedCheckpointInput>;
+
+/** What the caller is changing on the VM at this moment: it is in flight, and no fault. */
+const inFlightInput = z.strictObject({
+  kind: z.enum(PLAN_INTENTS),
+  startedAt: isoTime,
+  checkpointIds: z.array(hostName).max(LIMITS.checkpointsPerVm),
+  disks: z.array(z.string().max(LIMITS.targetLength)).max(LIMITS.disksPerVm),
+});
 
 export const agentContract = {
   host: oc
@@ -149,7 +171,17 @@ export const agentContract = {
       path: "/domains/{vmId}/checkpoints/validate",
       summary: "The complete set of checkpoints against libvirt's metadata and the bitmaps; unknown bitmaps too",
     })
-    .input(z.strictObject({ vmId, checkpoints: z.array(recordedCheckpointInput).max(LIMITS.checkpointsPerVm) }))
+    .input(
+      z.strictObject({
+        vmId,
+        checkpoints: z.array(recordedCheckpointInput).max(LIMITS.checkpointsPerVm),
+        /** Disks that were detached for good: nobody expects them. */
+        retiredDisks: z.array(diskTarget).max(LIMITS.checkpointsPerVm).optional(),
+        inFlight: z.array(inFlightInput).max(16).optional(),
+        /** The backup that the caller has not seen end. */
+        runningBackup: z.strictObject({ checkpointId: checkpointName.nullable(), startedAt: isoTime }).optional(),
+      }),
+    )
     .output(
       z.object({
         /** null: cannot tell, see `observation`. */

@@ -5,9 +5,10 @@ import { LIMITS } from "#chain/limits.ts";
 import * as model from "#chain/model.ts";
 import { BACKUP_MODES, PLAN_INTENTS, PLAN_MODES, STEP_PLACES } from "#chain/plan/model.ts";
 import { bytes, checkpointName, diskTarget, hostName, isoTime, uuid, vmId } from "./common.ts";
-import { jobRowSchema } from "./engine-jobs.ts";
+import { jobSchema } from "./engine-jobs.ts";
+import { needsIdempotencyKey } from "./idempotency.ts";
 
-const findingId = z.string().min(1).max(3_000);
+const findingId = z.string().min(1).max(LIMITS.findingIdLength);
 const checkpointIds = z.array(checkpointName).min(1).max(LIMITS.checkpointsPerVm);
 
 /** `params` by intent; everything has the default that most people want. */
@@ -142,7 +143,7 @@ export const planSchema = z.object({
 });
 export type PlanView = z.infer<typeof planSchema>;
 
-const lossIds = z.array(z.string().max(300)).max(LIMITS.checkpointsPerVm);
+const lossIds = z.array(z.string().max(LIMITS.lossIdLength)).max(LIMITS.checkpointsPerVm);
 const applyInput = {
   confirm: z.string().max(LIMITS.vmNameLength).optional(),
   reason: z.string().max(1_000).optional(),
@@ -186,7 +187,13 @@ export const planRoutes = {
     .output(planSchema),
   /** Needs the header `Idempotency-Key`; the same key again answers with the same job. */
   apply: oc
-    .route({ method: "POST", path: "/plans/{planId}/apply", successStatus: 202, summary: "Run a plan, at most once" })
+    .route({
+      method: "POST",
+      path: "/plans/{planId}/apply",
+      successStatus: 202,
+      summary: "Run a plan, at most once",
+      spec: needsIdempotencyKey,
+    })
     .input(
       z.strictObject({
         planId: uuid,
@@ -195,7 +202,7 @@ export const planRoutes = {
         acknowledged: lossIds.optional(),
       }),
     )
-    .output(jobRowSchema),
+    .output(jobSchema),
 };
 export const planGroupRoutes = {
   create: oc
@@ -212,6 +219,7 @@ export const planGroupRoutes = {
       path: "/plan-groups/{groupId}/apply",
       successStatus: 202,
       summary: "Run every part that can run",
+      spec: needsIdempotencyKey,
     })
     .input(
       z.strictObject({

@@ -104,7 +104,7 @@ export const diskVerdictSchema = z.object({
   lastKnown: z.enum(model.VERDICTS).nullable(),
   /**
    * Whether a finished backup of `from` with a file of this disk is recorded here. False: another manager made it, or its
-   * files are gone, so a backup started here takes this disk in full. null: there is no `from`.
+   * files are gone, so a backup started here takes an older base or this disk in full. null: there is no `from`.
    */
   isBaseBackedUp: z.boolean().nullable(),
 }) satisfies z.ZodType<model.DiskVerdict>;

@@ -1,4 +1,5 @@
 /** What is wrong with a request, field by field, and what a failed read means for who asked; the same in both APIs. */
+import { LIMITS } from "#chain/limits.ts";
 import type { ObserveError, ObserveErrorCode } from "#chain/model.ts";
 import { type ProblemCode, ProblemError } from "./problem.ts";
 
@@ -39,11 +40,35 @@ export function toOffences(issues: readonly SchemaIssue[]): Offence[] {
   return offences.slice(0, MOST_OFFENCES);
 }
 
+/**
+ * Fields of the path that the body or the query names again, and a query where only a body belongs: refused, not ignored.
+ * @param params names of the fields in the path
+ */
+export function findStrays(
+  { method, params }: { method: string; params: readonly string[] },
+  query: URLSearchParams,
+  body: Record<string, unknown>,
+): Offence[] {
+  const strays = [
+    ...[...query.keys()].filter((key) => method !== "GET" || params.includes(key)),
+    ...Object.keys(body).filter((key) => params.includes(key)),
+  ];
+  return [...new Set(strays)].map((field) => ({ field, reason: "does not belong here" }));
+}
+
 /** 422 with every offence; its sentence names the first ten fields. */
 export function invalidInput(errors: Offence[]): ProblemError {
   const fields = [...new Set(errors.map(({ field }) => field))];
   const more = fields.length > 10 ? ` and ${fields.length - 10} more` : "";
   return new ProblemError("invalid_input", `Not valid: ${fields.slice(0, 10).join(", ")}${more}.`, { errors });
+}
+
+/** 422, with nothing done; what came after the limit may not have been read. */
+export class BodyTooLarge extends ProblemError {
+  constructor() {
+    const reason = `has at most ${LIMITS.bodyBytes} bytes`;
+    super("invalid_input", `The request's body is too large: it ${reason}.`, { errors: [{ field: "body", reason }] });
+  }
 }
 
 const OF_READ: Record<ObserveErrorCode, ProblemCode> = {
@@ -64,7 +89,8 @@ const OF_READ: Record<ObserveErrorCode, ProblemCode> = {
   internal: "cannot_tell",
 };
 
-/** A host that could not be read, as the answer to a request that needed it. */
+/** A host that could not be read, as the answer to a request that needed it: for good, or for now, as whoever read it said. */
 export function problemOfRead(error: ObserveError, subject: string | null = null): ProblemError {
-  return new ProblemError(OF_READ[error.code], error.message, { subject, hostMessage: error.hostMessage });
+  const { code, message, hostMessage, retryable } = error;
+  return new ProblemError(OF_READ[code], message, { subject, hostMessage, retryable });
 }

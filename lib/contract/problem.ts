@@ -1,7 +1,7 @@
 /** The one shape of every error answer (RFC 9457), and the closed set of its codes. */
 import { z } from "zod";
 
-/** code → HTTP status, whether the same request may succeed later without any change, and the title. */
+/** code → HTTP status, whether the same request may succeed later without any change where nothing else is said, and the title. */
 export const PROBLEMS = {
   invalid_input: { status: 422, retryable: false, title: "The request is not valid" },
   malformed: { status: 400, retryable: false, title: "The request cannot be read" },
@@ -48,11 +48,18 @@ export class ProblemError extends Error {
   readonly subject: string | null;
   readonly hostMessage: string | null;
   readonly errors: { field: string; reason: string }[] | undefined;
+  readonly retryable: boolean;
 
   constructor(
     code: ProblemCode,
     detail: string,
-    more: { subject?: string | null; hostMessage?: string | null; errors?: { field: string; reason: string }[] } = {},
+    more: {
+      subject?: string | null;
+      hostMessage?: string | null;
+      errors?: { field: string; reason: string }[];
+      /** Where more is known than the code says. */
+      retryable?: boolean;
+    } = {},
   ) {
     super(detail);
     this.name = "ProblemError";
@@ -60,6 +67,7 @@ export class ProblemError extends Error {
     this.subject = more.subject ?? null;
     this.hostMessage = more.hostMessage ?? null;
     this.errors = more.errors;
+    this.retryable = more.retryable ?? PROBLEMS[code].retryable;
   }
 
   toProblem(traceId: string): Problem {
@@ -70,7 +78,7 @@ export class ProblemError extends Error {
       status: known.status,
       code: this.code,
       detail: this.message,
-      retryable: known.retryable,
+      retryable: this.retryable,
       subject: this.subject,
       traceId,
       hostMessage: this.hostMessage,

@@ -62,13 +62,10 @@ export async function saveBackupDisks(tx: Tx, backupId: string, vmId: string, fi
     .where(eq(vmBackups.id, backupId));
 }
 
-/** The data is complete: libvirt said so. The backup counts as running until what was written has been read back. */
-export async function saveBackupComplete(
-  tx: Tx,
-  backupId: string,
-  vmId: string,
-  files: { target: string; bytes: number | null }[],
-): Promise<void> {
+type FileBytes = { target: string; bytes: number | null };
+
+/** What each file holds so far. */
+export async function saveBackupBytes(tx: Tx, backupId: string, vmId: string, files: FileBytes[]): Promise<void> {
   for (const { target, bytes } of files) {
     await tx
       .update(vmBackupDiskMap)
@@ -80,6 +77,11 @@ export async function saveBackupComplete(
         ),
       );
   }
+}
+
+/** The data is complete: libvirt said so. The backup counts as running until what was written has been read back. */
+export async function saveBackupComplete(tx: Tx, backupId: string, vmId: string, files: FileBytes[]): Promise<void> {
+  await saveBackupBytes(tx, backupId, vmId, files);
   const known = files.flatMap((file) => (file.bytes === null ? [] : [file.bytes]));
   const bytes = known.length === files.length ? known.reduce((sum, one) => sum + one, 0) : null;
   await tx.update(vmBackups).set({ endedAt: sql`now()`, bytes }).where(eq(vmBackups.id, backupId));

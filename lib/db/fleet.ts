@@ -56,12 +56,13 @@ export type FleetRow = {
   job: { id: string; kind: string; startedAt: string } | null;
 };
 
-export const freshnessSql = (limits: FreshnessLimits): SQL => sql`case
+/** `freshnessOf` of `lib/chain`, of a VM `v` and its host `h`. */
+const freshnessSql = (limits: FreshnessLimits): SQL => sql`case
   when v.host_id is not null and (h.state = 'offline' or not h.configured) then 'offline'
-  when v.observed_at is null then 'stale'
-  when v.observed_at >= now() - make_interval(secs => ${limits.freshSeconds}) then 'fresh'
-  when v.observed_at >= now() - make_interval(secs => ${limits.staleSeconds}) then 'ageing'
-  else 'stale' end`;
+  when v.error is not null or v.observed_at is null then 'stale'
+  when v.observed_at < now() - make_interval(secs => ${limits.staleSeconds}) then 'stale'
+  when v.observed_at < now() - make_interval(secs => ${limits.freshSeconds}) then 'ageing'
+  else 'fresh' end`;
 
 /** Every VM with the axes as they are shown: of what is stale, offline or could not be read nothing is known now. */
 const shown = (limits: FreshnessLimits): SQL => sql`
@@ -69,7 +70,7 @@ const shown = (limits: FreshnessLimits): SQL => sql`
     case when s.checking then 'checking' when s.is_past then 'unknown' else s.agreement end as shown_agreement,
     case when s.is_past then 'unknown' else s.next_backup end as shown_next_backup
   from (
-    select f.*, f.freshness in ('stale', 'offline') or f.error is not null as is_past from (
+    select f.*, f.freshness in ('stale', 'offline') as is_past from (
     select v.*, h.name as host_name, h.kind as host_kind, ${freshnessSql(limits)} as freshness,
       v.id in (select j.vm_id from jobs j where j.state in ('queued', 'running')) as checking
     from vms v left join hosts h on h.id = v.host_id

@@ -3,9 +3,9 @@
  * when it dies the time runs out and another process takes the same job over. Another job gets the VM only when the
  * first has ended, however long nobody worked on it: what a job left half done is finished before anything new begins.
  */
-import { and, eq, gt, sql } from "drizzle-orm";
+import { and, eq, gt, inArray, sql } from "drizzle-orm";
 import type { Reader, Tx } from "./client.ts";
-import { vmLeases } from "./schema/index.ts";
+import { jobs, vmLeases } from "./schema/index.ts";
 
 export type Lease = { vmId: string; jobId: string; holder: string };
 
@@ -62,6 +62,16 @@ export async function renewLease(db: Reader, lease: Lease, seconds: number): Pro
 export async function assertLease(tx: Tx, lease: Lease): Promise<void> {
   const rows = await tx.select({ vmId: vmLeases.vmId }).from(vmLeases).where(own(lease)).for("update");
   if (rows.length === 0) throw new LeaseLost();
+}
+
+/** The job that has the VM now: it works on it, or its process died and another will go on. */
+export async function findHoldingJob(db: Reader, vmId: string): Promise<{ id: string; kind: string } | null> {
+  const [row] = await db
+    .select({ id: jobs.id, kind: jobs.kind })
+    .from(vmLeases)
+    .innerJoin(jobs, eq(jobs.id, vmLeases.jobId))
+    .where(and(eq(vmLeases.vmId, vmId), inArray(jobs.state, ["queued", "running"])));
+  return row ?? null;
 }
 
 /** Lets another process go on with the job at once. The VM stays the job's. */

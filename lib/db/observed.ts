@@ -61,9 +61,13 @@ export async function acceptIdentity(tx: Tx, diskId: string, hostId: string, ide
   await tx.update(disks).set({ identity, identityHostId: hostId, moveProvenAt: null }).where(eq(disks.id, diskId));
 }
 
-/** A block job or a migration was seen while the VM ran: its disks may have moved with their bitmaps. */
-export async function proveMove(tx: Reader, vmId: string, at: Date): Promise<void> {
-  await tx.update(disks).set({ moveProvenAt: at }).where(eq(disks.vmId, vmId));
+/** A disk was seen to move with its bitmaps while the VM ran; `target` null: all disks of the VM were. */
+export async function proveMove(tx: Reader, vmId: string, target: string | null, at: Date): Promise<void> {
+  const which = target === null ? undefined : eq(disks.target, target);
+  await tx
+    .update(disks)
+    .set({ moveProvenAt: at })
+    .where(and(eq(disks.vmId, vmId), which));
 }
 
 const keyOf = (count: { target: string; bitmap: string; layerPath: string }) =>
@@ -133,6 +137,32 @@ export async function raisePeaks(
         },
         setWhere: sql`excluded.granularity <> ${dirtyPeaks.granularity} or excluded.dirty_bytes > ${dirtyPeaks.dirtyBytes}`,
       });
+  }
+}
+
+/**
+ * Ends the counts of images that left a disk's chain while the bitmap goes on in another of its images: a snapshot was
+ * committed. The next one may get the same path, and its bitmaps start at zero.
+ */
+export async function endPeaks(
+  tx: Tx,
+  vmId: string,
+  diskIds: Map<string, string>,
+  ended: { target: string; bitmap: string; layerPath: string }[],
+): Promise<void> {
+  for (const { target, bitmap, layerPath } of ended) {
+    const diskId = diskIds.get(target);
+    if (!diskId) continue;
+    await tx
+      .delete(dirtyPeaks)
+      .where(
+        and(
+          eq(dirtyPeaks.vmId, vmId),
+          eq(dirtyPeaks.diskId, diskId),
+          eq(dirtyPeaks.bitmap, bitmap),
+          eq(dirtyPeaks.layerPath, layerPath),
+        ),
+      );
   }
 }
 

@@ -1,6 +1,6 @@
 /** Who is signed in, the first admin, one-time links and the server's own secret. */
 import { randomBytes, randomUUID } from "node:crypto";
-import { and, eq, gt, isNull, lt } from "drizzle-orm";
+import { and, eq, gt, isNotNull, isNull, lt, or } from "drizzle-orm";
 import { savePassword } from "./accounts.ts";
 import type { Reader, Tx } from "./client.ts";
 import { authAccounts, authUsers, authVerifications, serverSecrets, setupTokens } from "./schema/index.ts";
@@ -52,10 +52,23 @@ export async function hasAdmin(db: Reader): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** Notes a new one-time link and forgets the unused older ones. */
+/** Notes a new one-time link and forgets those that do not work any more. */
 export async function saveSetupToken(tx: Tx, sha256: string, expiresAt: Date): Promise<void> {
-  await tx.delete(setupTokens).where(isNull(setupTokens.usedAt));
+  await tx.delete(setupTokens).where(or(isNotNull(setupTokens.usedAt), lt(setupTokens.expiresAt, new Date())));
   await tx.insert(setupTokens).values({ sha256, expiresAt });
+}
+
+/** There is an administrator: none of the links works any more, also when that one is gone some day. */
+export async function dropSetupTokens(tx: Tx): Promise<void> {
+  await tx.delete(setupTokens);
+}
+
+const isUsable = (sha256: string) =>
+  and(eq(setupTokens.sha256, sha256), isNull(setupTokens.usedAt), gt(setupTokens.expiresAt, new Date()));
+
+/** Whether a one-time link works: known, neither used nor expired. */
+export async function findSetupToken(db: Reader, sha256: string): Promise<boolean> {
+  return (await db.select({ sha256: setupTokens.sha256 }).from(setupTokens).where(isUsable(sha256))).length > 0;
 }
 
 /** Takes a one-time link. False: unknown, used or expired. */
@@ -63,7 +76,7 @@ export async function useSetupToken(tx: Tx, sha256: string): Promise<boolean> {
   const used = await tx
     .update(setupTokens)
     .set({ usedAt: new Date() })
-    .where(and(eq(setupTokens.sha256, sha256), isNull(setupTokens.usedAt), gt(setupTokens.expiresAt, new Date())))
+    .where(isUsable(sha256))
     .returning({ sha256: setupTokens.sha256 });
   return used.length > 0;
 }

@@ -4,6 +4,7 @@
  */
 import { and, eq, inArray, sql } from "drizzle-orm";
 import type { Reader, Tx } from "./client.ts";
+import { expectDisksOf } from "./record.ts";
 import { findingAcknowledgements, vmCheckpoints, vms } from "./schema/index.ts";
 
 /** The record cannot be changed like this, whoever tries and whenever. */
@@ -70,6 +71,7 @@ export async function activateCheckpoint(tx: Tx, vmId: string, id: string, creat
     .set({ state: "active", creationDate: new Date(createdAt) })
     .where(and(eq(vmCheckpoints.vmId, vmId), eq(vmCheckpoints.checkpointId, id), eq(vmCheckpoints.state, "creating")))
     .returning({ id: vmCheckpoints.checkpointId });
+  if (rows.length > 0) await expectDisksOf(tx, vmId, id);
   return changed(tx, vmId, rows.length);
 }
 

@@ -1,5 +1,5 @@
 /** Which checkpoints are recorded, and how they hang together. The caller holds the VM's row; see `record-changes.ts`. */
-import { and, eq, inArray, sql } from "drizzle-orm";
+import { and, eq, gt, inArray, sql } from "drizzle-orm";
 import { orderCheckpoints } from "../chain/order.ts";
 import type { CheckpointDefinition } from "../chain/plan/model.ts";
 import type { Tx } from "./client.ts";
@@ -69,7 +69,23 @@ export async function adoptCheckpoints(tx: Tx, vmId: string, adopted: Checkpoint
   return made;
 }
 
-/** New places for all, in the order of age and parents first: an adopted old one does not become the newest. */
+/** Another manager's checkpoint, at the place of its age. The caller has checked that its parent is recorded. */
+export async function insertRegistered(
+  tx: Tx,
+  vmId: string,
+  one: Omit<Parameters<typeof insertCheckpoint>[1], "vmId" | "state" | "origin">,
+): Promise<void> {
+  const createdAt = new Date(one.createdAt);
+  const [younger] = await tx
+    .select({ id: vmCheckpoints.checkpointId })
+    .from(vmCheckpoints)
+    .where(and(eq(vmCheckpoints.vmId, vmId), gt(vmCheckpoints.creationDate, createdAt)))
+    .limit(1);
+  await insertCheckpoint(tx, { vmId, ...one, state: "active", origin: "registered" });
+  if (younger) await orderByAge(tx, vmId);
+}
+
+/** New places for all, in the order of age and parents first: an old one that is recorded late does not become the newest. */
 async function orderByAge(tx: Tx, vmId: string): Promise<void> {
   const rows = await tx
     .select({

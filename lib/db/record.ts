@@ -2,7 +2,15 @@
 import { and, asc, desc, eq, gt, inArray, sql } from "drizzle-orm";
 import type { BackupState, RecordCheckpoint, RecordDisk, VmRecord } from "../chain/model.ts";
 import { iso, isoOrNull, type Reader, type Tx } from "./client.ts";
-import { disks, findingAcknowledgements, vmBackups, vmCheckpointDiskMap, vmCheckpoints, vms } from "./schema/index.ts";
+import {
+  dirtyPeaks,
+  disks,
+  findingAcknowledgements,
+  vmBackups,
+  vmCheckpointDiskMap,
+  vmCheckpoints,
+  vms,
+} from "./schema/index.ts";
 
 async function withDisks(
   db: Reader,
@@ -123,7 +131,7 @@ export async function listDisks(db: Reader, vmId: string) {
 
 /**
  * Writes one checkpoint and raises the VM's revision. The caller holds the VM's row (`lockVm`) and has checked the
- * parent. Disks that nobody saw yet get a row without an identity.
+ * parent. Disks that nobody saw yet get a row without an identity. Counts of an earlier bitmap of this name end.
  */
 export async function insertCheckpoint(
   tx: Tx,
@@ -168,6 +176,31 @@ export async function insertCheckpoint(
   await tx
     .insert(vmCheckpointDiskMap)
     .values(rows.map((disk) => ({ vmId, checkpointId: checkpoint.id, diskId: disk.id })));
+  await tx.delete(dirtyPeaks).where(and(eq(dirtyPeaks.vmId, vmId), eq(dirtyPeaks.bitmap, checkpoint.id)));
+  if (checkpoint.state === "active") await expectDisksOf(tx, vmId, checkpoint.id);
+}
+
+/** A disk that was retired and is covered by a new base is expected again. */
+export async function expectDisksOf(tx: Tx, vmId: string, checkpointId: string): Promise<void> {
+  await tx.execute(sql`
+    update ${disks} d set retired_at = null from ${vmCheckpointDiskMap} m
+    where d.vm_id = ${vmId}::uuid and d.retired_at is not null
+      and m.vm_id = d.vm_id and m.disk_id = d.id and m.checkpoint_id = ${checkpointId}`);
+}
+
+/** Notes the granularity of bitmaps of which none is noted yet. What is noted stays: it tells a bitmap that was made anew. */
+export async function learnGranularities(
+  tx: Tx,
+  vmId: string,
+  seen: { checkpointId: string; diskId: string; granularity: number }[],
+): Promise<void> {
+  for (let i = 0; i < seen.length; i += 5_000) {
+    const rows = JSON.stringify(seen.slice(i, i + 5_000));
+    await tx.execute(sql`
+      update ${vmCheckpointDiskMap} m set granularity = s.granularity
+      from json_to_recordset(${rows}::json) as s("checkpointId" text, "diskId" uuid, granularity int)
+      where m.vm_id = ${vmId}::uuid and m.checkpoint_id = s."checkpointId" and m.disk_id = s."diskId" and m.granularity is null`);
+  }
 }
 
 /** The backup that has not ended, if any. */

@@ -50,6 +50,10 @@ export type Presence = {
   error: ObserveError | null;
 };
 
+/**
+ * What each host says of the VM. Of a host that was retired or taken out nobody can say whether it still runs there:
+ * that it did is history.
+ */
 export async function listPresence(db: Reader, vmId: string): Promise<Presence[]> {
   const rows = await db
     .select({ p: vmPresence, hostName: hosts.name, state: hosts.state, configured: hosts.configured })
@@ -61,7 +65,8 @@ export async function listPresence(db: Reader, vmId: string): Promise<Presence[]
     ...p,
     hostName,
     hostOffline: state === "offline" || !configured,
-    activeSince: isoOrNull(p.activeSince),
+    power: configured || p.power === "absent" ? p.power : "unknown",
+    activeSince: configured ? isoOrNull(p.activeSince) : null,
     observedAt: isoOrNull(p.observedAt),
     triedAt: iso(p.triedAt),
   }));
@@ -199,15 +204,22 @@ export async function listVmsOf(db: Reader, hostId: string): Promise<string[]> {
   return rows.map((row) => row.id);
 }
 
-/** Of these, the ones whose summary cannot be carried over without looking: an error stands, or a job holds them. */
+/**
+ * Of these, the ones whose summary cannot be carried over without looking: an error stands, a job holds them, this host
+ * runs them while another one speaks for them, or what the other one said has lost its weight since (it was retired).
+ */
 export async function listRestless(db: Reader, hostId: string, vmIds: string[]): Promise<string[]> {
   if (vmIds.length === 0) return [];
   const rows = await db.execute<{ id: string }>(sql`
     select v.id from vms v left join observations o on o.id = v.observation_id
-    where v.id = any(${sql.param(vmIds)}::uuid[]) and v.host_id = ${hostId}::uuid and (
+    where v.id = any(${sql.param(vmIds)}::uuid[]) and ('vm.two-hosts' = any(v.kind_names)
+      or exists (select 1 from hosts h where h.id = v.host_id and not h.configured)
+      or v.host_id <> ${hostId}::uuid and exists (select 1 from vm_presence p
+        where p.vm_id = v.id and p.host_id = ${hostId}::uuid and p.power in ('running', 'paused'))
+      or v.host_id = ${hostId}::uuid and (
       v.error is not null or v.agreement in ('unknown', 'checking')
       or coalesce(o.body #>> '{job,value,operation}', 'none') <> 'none'
-      or exists (select 1 from vm_backups b where b.vm_id = v.id and b.state = 'running'))`);
+      or exists (select 1 from vm_backups b where b.vm_id = v.id and b.state = 'running')))`);
   return rows.rows.map((row) => row.id);
 }
 

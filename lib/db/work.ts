@@ -80,12 +80,6 @@ export async function listJobs(
   return { items: rows.slice(0, query.limit).map(toRow), more: rows.length > query.limit, total: count?.n ?? 0 };
 }
 
-/** One job as the list shows it. */
-export async function getJobRow(db: Reader, jobId: string): Promise<JobRecord | null> {
-  const [row] = await select(db).where(eq(jobs.id, jobId));
-  return row ? toRow(row) : null;
-}
-
 /** One job with its steps in the words of its plan, and what its backup wrote. */
 export async function getJob(db: Reader, jobId: string) {
   const [found] = await select(db).where(eq(jobs.id, jobId));

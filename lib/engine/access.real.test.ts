@@ -1,14 +1,21 @@
 import { randomUUID } from "node:crypto";
+import { hashPassword } from "better-auth/crypto";
 import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ROLES } from "#contract/engine.ts";
 import { hasRole, NEEDED } from "./actor.ts";
+import { MOST_OF_ONE } from "./auth/attempts.ts";
 import { handleAuth } from "./auth/handle-auth.ts";
 import { offerSetup, setUpFirstAdmin } from "./auth/setup.ts";
 import { parseConfig } from "./config.ts";
 import { ROUTES } from "./http/routes.ts";
 import type { Engine } from "./state.ts";
 import { call, openRig, type Rig, snapshot } from "./testing/rig.ts";
+
+vi.mock("better-auth/crypto", async (load) => {
+  const real = await load<typeof import("better-auth/crypto")>();
+  return { ...real, hashPassword: vi.fn(real.hashPassword) };
+});
 
 const ADMIN = { email: "first@example.org", password: "correct horse battery" };
 
@@ -201,6 +208,59 @@ test("the one-time link makes one admin, once, and is offered only when nobody c
   expect(both.map((one) => one.status).sort()).toEqual(["fulfilled", "rejected"]);
   await expect(setUpFirstAdmin(open, good, "t")).rejects.toMatchObject({ code: "forbidden" });
   expect(await offerSetup(open.db, nobody)).toBeNull();
+});
+
+const tokenOf = (path: string | null) => new URL(path ?? "", "http://x").searchParams.get("token") ?? "";
+const NOBODY = parseConfig({});
+
+test("who guesses at the one-time link is not worth a hash, and is refused after ten from one network", async () => {
+  const open = await rig.newEngine(await rig.newDatabase(), []);
+  const token = tokenOf(await offerSetup(open.db, NOBODY));
+  const good = { token, email: "boss@example.org", password: "12 and longer" };
+  const ask = (input: object, peer: string) => setUpFirstAdmin(open, input, "t", peer);
+  const hashed = vi.mocked(hashPassword).mock.calls.length;
+  for (let i = 0; i < MOST_OF_ONE; i++)
+    await expect(ask({ ...good, token: `guess ${i}` }, "198.51.100.1")).rejects.toMatchObject({ code: "forbidden" });
+  await expect(ask(good, "198.51.100.1")).rejects.toMatchObject({ code: "rate_limited" });
+  expect(vi.mocked(hashPassword).mock.calls.length).toBe(hashed);
+  await ask(good, "198.51.100.2");
+});
+
+test("every process's one-time link works until one of them is used, and none afterwards", async () => {
+  const database = await rig.newDatabase();
+  const open = await rig.newEngine(database, []);
+  const [first, second] = [await offerSetup(open.db, NOBODY), await offerSetup(open.db, NOBODY)];
+  const input = { email: "boss@example.org", password: "12 and longer" };
+  await setUpFirstAdmin(open, { ...input, token: tokenOf(first) }, "t");
+  const refused = expect.objectContaining({ code: "forbidden" });
+  await expect(setUpFirstAdmin(open, { ...input, token: tokenOf(second) }, "t")).rejects.toEqual(refused);
+  // Not even when nobody is an administrator any more.
+  const client = new pg.Client({ connectionString: database });
+  await client.connect();
+  await client.query("delete from auth_users");
+  await client.end();
+  for (const path of [first, second])
+    await expect(setUpFirstAdmin(open, { ...input, token: tokenOf(path) }, "t")).rejects.toEqual(refused);
+});
+
+test("two one-time links used at once make one administrator", async () => {
+  const open = await rig.newEngine(await rig.newDatabase(), []);
+  const tokens = [tokenOf(await offerSetup(open.db, NOBODY)), tokenOf(await offerSetup(open.db, NOBODY))];
+  const both = await Promise.allSettled(
+    tokens.map((token, i) =>
+      setUpFirstAdmin(open, { token, email: `boss${i}@example.org`, password: "12 and longer" }, "t"),
+    ),
+  );
+  expect(both.map((one) => one.status).sort()).toEqual(["fulfilled", "rejected"]);
+  expect(both.find((one) => one.status === "rejected")).toMatchObject({ reason: { code: "forbidden" } });
+});
+
+test("only a key of an administrator makes the one-time link unnecessary", async () => {
+  const open = await rig.newEngine(await rig.newDatabase(), []);
+  for (const role of ROLES) {
+    const config = parseConfig({ apiKeys: [{ name: role, role, sha256: "0".repeat(64) }] });
+    expect([role, (await offerSetup(open.db, config)) !== null]).toEqual([role, role !== "admin"]);
+  }
 });
 
 test("no secret of the configuration stands in the database or in an answer", async () => {

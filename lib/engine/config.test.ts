@@ -30,6 +30,7 @@ test("an empty configuration gets the documented defaults", () => {
       staleAfterSeconds: 300,
       digestBackups: true,
       giveUpAfterSeconds: 300,
+      jobLimitSeconds: 21_600,
       keepObservationsDays: 90,
       keepSamplesDays: 180,
       keepFindingsDays: 365,

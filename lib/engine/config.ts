@@ -72,6 +72,8 @@ export const configSchema = z.strictObject({
       digestBackups: z.boolean().default(true),
       /** How long a job waits for a host that does not answer, or for a lock, before it gives up. */
       giveUpAfterSeconds: z.number().int().min(5).max(86_400).default(300),
+      /** How long a job may hold a VM before it counts as stuck. */
+      jobLimitSeconds: z.number().int().min(1).max(604_800).default(21_600),
       /** A job whose process is gone is taken over by another after this. */
       leaseSeconds: z.number().int().min(2).max(120).default(15),
       /** For how long what is over is kept; 0: for ever. What a judgement or a chain still rests on stays all the same. */

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { TEMPORARY_CHECKPOINT } from "#chain/names.ts";
 import type { Chain } from "#contract/engine-vms.ts";
 import { inTransaction, lockVm, savePresenceError, touchUnchanged } from "#db/index.ts";
 import { readHost } from "./observe/read.ts";
@@ -28,7 +29,7 @@ async function query(url: string, text: string): Promise<Record<string, unknown>
 }
 
 /** A host with one running VM and an engine that has read it. */
-async function openOne(name: string, more: { watch?: boolean; policy?: object } = {}) {
+async function openOne(name: string, more: { watch?: boolean; work?: boolean; policy?: object } = {}) {
   const url = await rig.newDatabase();
   const host = await rig.newHost(`${name}-${randomUUID().slice(0, 8)}`);
   const vmId = randomUUID();
@@ -319,6 +320,77 @@ test("an image that was put back from before is found, and stays found after its
   expect(chain.nextBackup[0]?.verdict).toBe("full");
 });
 
+test("a bitmap made anew with another granularity is no base any more, whatever it counts", async () => {
+  const { engine, host, vmId } = await openOne("made-anew");
+  host.sim.checkpoint(vmId, "cp1");
+  await register(engine, vmId, "cp1", null);
+  host.sim.write(vmId, "vda", 40 * 65_536);
+  await readAll(engine);
+  expect((await chainOf(engine, vmId)).nextBackup[0]).toMatchObject({ verdict: "incremental", from: "cp1" });
+  host.sim.changeDisk(vmId, "vda", (disk) => {
+    for (const bitmap of disk.layers[0]?.bitmaps ?? []) Object.assign(bitmap, { granularity: 32_768, dirtyBytes: 0 });
+  });
+  await readAll(engine);
+  const chain = await chainOf(engine, vmId);
+  expect(chain.findings).toMatchObject([
+    { id: "bitmap.granularity-differs|cp1|vda|cp1", severity: "loss", reason: "from-record", remedies: ["heal"] },
+  ]);
+  expect(chain.nextBackup[0]).toMatchObject({ verdict: "full", reason: "bitmap-remade" });
+});
+
+test("a snapshot that was committed and one that is taken at the same path again are no rewind", async () => {
+  const { engine, host, vmId } = await openOne("nightly");
+  host.sim.checkpoint(vmId, "cp1");
+  await register(engine, vmId, "cp1", null);
+  await readAll(engine);
+  const takeSnapshot = (dirtyBytes: number) =>
+    host.sim.changeDisk(vmId, "vda", (disk) => {
+      const [base] = disk.layers;
+      if (!base) throw new Error("no image");
+      const bitmaps = base.bitmaps.map((bitmap) => ({ ...bitmap, dirtyBytes }));
+      disk.layers = [{ ...base, path: "/images/nightly.qcow2", bitmaps }, base];
+    });
+  takeSnapshot(9 * 65_536);
+  await readAll(engine);
+  host.sim.changeDisk(vmId, "vda", (disk) => {
+    disk.layers = disk.layers.slice(1);
+  });
+  await readAll(engine);
+  takeSnapshot(0);
+  await readAll(engine);
+  expect(kindsOf(await chainOf(engine, vmId))).toEqual([]);
+});
+
+test("a checkpoint that another manager registers late stands at the place of its age", async () => {
+  const { engine, host, vmId, url } = await openOne("late");
+  host.sim.checkpoint(vmId, "cp1");
+  await readAll(engine);
+  await register(engine, vmId, "cp1", null);
+  const body = { id: "older", parentId: null, createdAt: "2025-01-01T00:00:00Z", disks: ["vda"] };
+  expect((await call(engine, "POST", `/vms/${vmId}/checkpoints`, { body })).status).toBe(201);
+  const chain = await chainOf(engine, vmId);
+  const rows = await query(url, "select checkpoint_id as id from vm_checkpoints order by sequence");
+  expect(rows).toEqual([{ id: "older" }, { id: "cp1" }]);
+  expect(chain.nextBackup[0]).toMatchObject({ verdict: "incremental", from: "cp1" });
+});
+
+test("a name that another manager uses again begins its counts anew", async () => {
+  const { engine, host, vmId, url } = await openOne("again");
+  host.sim.checkpoint(vmId, "daily");
+  host.sim.write(vmId, "vda", 40 * 65_536);
+  await register(engine, vmId, "daily", null);
+  await readAll(engine);
+  expect(await query(url, "select count(*)::int as n from dirty_peaks where bitmap = 'daily'")).toEqual([{ n: 1 }]);
+  // Its owner takes it away, in the record too, and makes it anew.
+  await query(url, "delete from vm_checkpoint_disk_map; delete from vm_checkpoints");
+  host.sim.changeDisk(vmId, "vda", (disk) => {
+    for (const bitmap of disk.layers[0]?.bitmaps ?? []) bitmap.dirtyBytes = 0;
+  });
+  await readAll(engine);
+  await register(engine, vmId, "daily", null);
+  expect(kindsOf(await chainOf(engine, vmId))).toEqual([]);
+});
+
 test("another image under the same target is found again and again, and a proven move is not", async () => {
   const { engine, host, vmId, url } = await openOne("replaced");
   host.sim.checkpoint(vmId, "cp1");
@@ -360,6 +432,15 @@ test("registering repeats without a change, and refuses what is not so with ever
     "disks[1]",
     "disks[2]",
   ]);
+  // What no agent would ever define: recorded, it could never be redefined.
+  const undefinable = await call(engine, "POST", `/vms/${vmId}/checkpoints`, {
+    body: { id: TEMPORARY_CHECKPOINT, parentId: null, createdAt: "1969-12-31T23:59:59Z", disks: ["vda"] },
+  });
+  expect(undefinable.status).toBe(422);
+  expect((undefinable.body as { errors: { field: string }[] }).errors.map((error) => error.field)).toEqual([
+    "id",
+    "createdAt",
+  ]);
   const unknown = await call(engine, "POST", `/vms/${randomUUID()}/checkpoints`, {
     body: { id: "cp2", parentId: null, createdAt: "2026-01-01T00:00:00Z", disks: ["vda"] },
   });
@@ -397,6 +478,27 @@ test("validating changes nothing but the audit, and says cannot tell when the ho
     body: { valid: null, unknown: [{ error: { code: "agent-unreachable" } }] },
   });
   expect(await snapshot(url, ["audit_log"])).toBe(before);
+});
+
+test("validating takes what is recorded as it is: a checkpoint that is being deleted, a disk that was retired", async () => {
+  const { engine, host, vmId, url } = await openOne("validate-states", { work: false });
+  host.sim.checkpoint(vmId, "cp1");
+  host.sim.checkpoint(vmId, "cp2");
+  await readAll(engine);
+  await register(engine, vmId, "cp1", null);
+  await register(engine, vmId, "cp2", "cp1");
+  await query(url, "update vm_checkpoints set state = 'deleting' where checkpoint_id = 'cp1'");
+  const validate = async () =>
+    (await call(engine, "POST", `/vms/${vmId}/validate`, { role: "support" })).body as {
+      findings: { kind: string }[];
+    };
+  expect((await validate()).findings.map(({ kind }) => kind)).toEqual(["checkpoint.unfinished"]);
+  await query(
+    url,
+    `insert into jobs (vm_id, kind, state, actor) values ('${vmId}', 'prune', 'running', 'test');
+     insert into job_steps (job_id, n, state, checkpoint_ids) select id, 0, 'running', '{cp1}' from jobs`,
+  );
+  expect(await validate()).toMatchObject({ valid: true, findings: [] });
 });
 
 test("the same configuration applied twice changes nothing", async () => {

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { freshnessOf } from "#chain/axes.ts";
 import { AGREEMENTS, FRESHNESSES, NEXT_BACKUPS } from "#chain/model.ts";
 import type { VmRow } from "#contract/engine-vms.ts";
-import { FLEET_SORTS } from "#db/index.ts";
+import { FLEET_SORTS, getFleetRow } from "#db/index.ts";
 import type { Engine } from "./state.ts";
 import { call, openRig, type Rig } from "./testing/rig.ts";
 
@@ -96,6 +97,39 @@ test("rows, totals and filters agree, and nothing that is stale or offline is sh
     expect(rows.every((row) => row.axes.agreement === agreement)).toBe(true);
     if (agreement === "agrees")
       expect(rows.filter((row) => !["fresh", "ageing"].includes(row.axes.freshness))).toEqual([]);
+  }
+});
+
+test("the list's SQL and the chain's function call the same reads fresh, ageing, stale and offline", async () => {
+  const url = await rig.newDatabase();
+  const { orm } = (await rig.newEngine(url, [])).db;
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  // Ages count from the database's own clock, in steps that no run of a test is long enough to bridge.
+  const { rows } = await client.query<{ id: string; age: number | null; offline: boolean; failed: boolean }>(`
+    with h as (insert into hosts (name, url, state, configured)
+      values ('host-1', 'unix:/nowhere/1', 'online', true), ('host-2', 'unix:/nowhere/2', 'offline', true) returning id, state),
+    wanted as (select gen_random_uuid() as id, h.id as host_id, age, failed, h.state = 'offline' as offline
+      from h, unnest(array[null, -6000, 0, 4000, 8000, 50000]::int[]) as age, unnest(array[true, false]) as failed),
+    made as (insert into vms (id, name, host_id, power, observed_at, error)
+      select id, 'vm', host_id, 'running', now() - make_interval(secs => age), case when failed then '{}'::jsonb end from wanted)
+    select id, age, offline, failed from wanted`);
+  await client.end();
+  expect(rows).toHaveLength(24);
+  const now = Date.now();
+  for (const staleSeconds of [2000, 20_000]) {
+    for (const { id, age, offline, failed } of rows) {
+      const said = freshnessOf({
+        observedAt: age === null ? null : new Date(now - age * 1000).toISOString(),
+        hostOffline: offline,
+        triedFailed: failed,
+        now,
+        staleAfterMs: staleSeconds * 1000,
+        observeEveryMs: 3_000_000,
+      });
+      const row = await getFleetRow(orm, id, { freshSeconds: 6000, staleSeconds });
+      expect({ age, offline, failed, staleSeconds, freshness: row?.freshness }).toMatchObject({ freshness: said });
+    }
   }
 });
 

@@ -1,24 +1,29 @@
 /**
- * Every endpoint of the OpenAPI document, with requests that are wrong in one place: whatever is sent, the answer is a
- * problem that names the place, it is never our failure, and nothing has changed.
+ * Every endpoint of the OpenAPI document, with requests that are wrong in one place, at every depth: whatever is sent, the
+ * answer is a problem that names that place and no other, it is never our failure, and nothing has changed. One place is
+ * named by what it lies in: the `params` of a plan to prune are one of four kinds, and nothing in them says which.
  */
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { personName } from "#contract/engine-people.ts";
+import { z } from "zod";
+import {
+  allowed,
+  fieldOf,
+  junk,
+  type Path,
+  placesOf,
+  type Schema,
+  valueAt,
+  waysThrough,
+  withValueAt,
+} from "#agent/testing/json-schema.ts";
 import { type Problem, problemSchema } from "#contract/problem.ts";
 import { openApiDocument } from "./http/openapi.ts";
 import { readHost } from "./observe/read.ts";
 import type { Engine } from "./state.ts";
 import { type Answer, call, openRig, type Rig, snapshot } from "./testing/rig.ts";
 
-type Schema = {
-  type?: string;
-  enum?: unknown[];
-  properties?: Record<string, Schema>;
-  required?: string[];
-  items?: Schema;
-};
 type Parameter = { name: string; in: "path" | "query"; required?: boolean; schema: Schema };
 type Operation = {
   operationId: string;
@@ -39,8 +44,8 @@ let rig: Rig;
 let engine: Engine;
 let url: string;
 let valid: Record<string, string>;
-/** Refusals are audited and keys are counted: that is no change of what the request was about. */
-const MOVES = ["audit_log"];
+/** Refusals are audited, and keys and attempts counted: that is no change of what the request was about. */
+const MOVES = ["audit_log", "auth_rate_limits"];
 
 beforeAll(async () => {
   rig = await openRig();
@@ -58,52 +63,36 @@ beforeAll(async () => {
 });
 afterAll(() => rig.close());
 
-/** A body that is right, and which values of its fields are right too. */
-type Good = { body: () => Record<string, unknown>; isRight: (field: string, value: unknown) => boolean };
-const isText = (value: unknown, most: number) => typeof value === "string" && value.length <= most;
-const APPLY: Good = {
-  body: () => ({}),
-  isRight: (field, value) =>
-    field === "acknowledged"
-      ? Array.isArray(value) && value.every((item) => isText(item, 300))
-      : isText(value, field === "confirm" ? 250 : 1_000),
-};
-const isHostName = (field: string, value: unknown) => field === "name" && typeof value === "string" && value !== "";
-const GOOD: Record<string, Good> = {
-  "/hosts": { body: () => ({ name: "new", url: "https://192.0.2.1:7411", code: "none" }), isRight: isHostName },
-  "/hosts/{hostId}": { body: () => ({}), isRight: isHostName },
-  "/vms/{vmId}/checkpoints": {
-    body: () => ({ id: "new1", parentId: null, createdAt: "2026-01-01T00:00:00Z", disks: ["vda"] }),
-    isRight: (field, value) =>
-      (field === "id" && typeof value === "string" && /^[A-Za-z0-9_-][A-Za-z0-9_.-]*$/.test(value)) ||
-      (field === "parentId" && value === null) ||
-      (field === "disks" && JSON.stringify(value) === '["vda"]'),
-  },
-  "/vms/{vmId}/plans": {
-    body: () => ({ intent: "adopt", params: { checkpointIds: ["cp1"] } }),
-    isRight: () => false,
-  },
-  "/plan-groups": {
-    body: () => ({ vmIds: [valid.vmId], request: { intent: "adopt", params: { checkpointIds: ["cp1"] } } }),
-    isRight: () => false,
-  },
-  "/users": { body: () => ({ email: "x@example.org", role: "viewer" }), isRight: () => false },
-  "/users/{userId}/role": { body: () => ({ role: "viewer" }), isRight: () => false },
-  "/api-keys": {
-    body: () => ({ name: "a key", role: "viewer" }),
-    isRight: (field, value) => field === "name" && personName.safeParse(value).success,
-  },
-  "/account/password": {
-    body: () => ({ current: "a password of mine", next: "another password" }),
-    isRight: (field, value) => isText(value, 128) && String(value).length >= (field === "next" ? 12 : 1),
-  },
-  "/plans/{planId}/apply": APPLY,
-  "/plan-groups/{groupId}/apply": {
-    ...APPLY,
-    isRight: (field, value) =>
-      field === "acknowledged" ? JSON.stringify(value) === "[]" : APPLY.isRight(field, value),
-  },
-};
+/** What the schemas cannot say of a field in words of JSON Schema, and values of which it is true. */
+const RIGHT: Record<string, unknown> = { url: "https://192.0.2.1:7411", name: "a name" };
+
+/** One schema for each kind of body. The document tells a plan's `intent` and `params` apart only where a group holds them. */
+function bodiesOf(endpoint: Endpoint): Schema[] {
+  const grouped = document.paths["/plan-groups"]?.post?.requestBody?.content["application/json"].schema;
+  const schema = endpoint.path === "/vms/{vmId}/plans" ? grouped?.properties?.request : bodyOf(endpoint);
+  return schema ? waysThrough(schema) : [];
+}
+/** A body that is right in shape and has everything that it can have. */
+function goodBody(schema: Schema | undefined): Record<string, unknown> {
+  if (!schema) return {};
+  const [body] = fc.sample(allowed(schema, true), { numRuns: 1, seed: 1 }) as Record<string, unknown>[];
+  return Object.fromEntries(Object.entries(body ?? {}).map(([key, value]) => [key, RIGHT[key] ?? value]));
+}
+/** Values that the schema of a place does not allow; of a pattern with classes of Unicode only the other types tell it. */
+function wrongValues(schema: Schema, seed: number): unknown[] {
+  const check = z.fromJSONSchema(schema as never);
+  const mayBeRight = (value: unknown) => typeof value === "string" && schema.pattern?.includes("\\p{");
+  return fc
+    .sample(junk, { numRuns: 60, seed })
+    .filter((value) => !mayBeRight(value) && !JSON.stringify(value).includes("\\u0000"))
+    .filter((value) => !check.safeParse(value).success)
+    .slice(0, 4);
+}
+/** What the answer names for a place: the place, or the union around it that nothing tells apart. */
+function nameOf(path: Path, places: { path: Path; schema: Schema }[]): string {
+  const around = places.find((one) => one.schema.isUntold && one.path.every((key, i) => key === path[i]));
+  return fieldOf(around?.path ?? path);
+}
 
 const pathOf = (endpoint: Endpoint, values: Record<string, string>) =>
   endpoint.path.replaceAll(/\{([^}]+)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? ""));
@@ -123,11 +112,14 @@ async function assertRefused(endpoint: Endpoint, address: string, field: string,
   const answer = await call(engine, endpoint.method, address, { body });
   const problem = assertProblem(answer, { address, body });
   const fields = (problem.errors ?? []).map((error) => error.field);
-  expect(problem.code, JSON.stringify({ address, body, problem })).toBe("invalid_input");
+  const seen = JSON.stringify({ field, address, body, problem });
+  expect(problem.code, seen).toBe("invalid_input");
+  expect(fields.length, seen).toBeGreaterThan(0);
+  const names = (one: string) => one === field || one.startsWith(`${field}[`) || one.startsWith(`${field}.`);
   expect(
-    fields.some((one) => one === field || one.startsWith(`${field}[`) || one.startsWith(`${field}.`)),
-    JSON.stringify({ field, fields, address, body }),
-  ).toBe(true);
+    fields.filter((one) => !names(one)),
+    seen,
+  ).toEqual([]);
 }
 
 /** Nothing that any path parameter of ours is: ids are UUIDs, targets are short and in lower case. */
@@ -145,7 +137,6 @@ const badPathValue = fc.oneof(
     "00000000-0000-0000-0000-00000000000G",
   ),
 );
-const anyJson = fc.jsonValue({ maxDepth: 3 });
 const strangeText = fc.oneof(
   fc.string({ maxLength: 80 }),
   fc.string({ unit: "binary", maxLength: 40 }),
@@ -199,7 +190,8 @@ describe.each(endpoints)("$method $path", (endpoint) => {
             const address = pathOf(endpoint, { ...valid, [parameter.name]: value });
             // Dots are taken out of an address before it is sent: it is another address then.
             fc.pre(new URL(`http://x/api/v1${address}`).pathname === `/api/v1${address}`);
-            await assertRefused(endpoint, address, parameter.name);
+            const body = endpoint.method === "GET" ? undefined : goodBody(bodiesOf(endpoint)[0]);
+            await assertRefused(endpoint, address, parameter.name, body);
           }),
           { numRuns: 25 },
         ),
@@ -238,26 +230,32 @@ describe.each(endpoints)("$method $path", (endpoint) => {
         ),
       ));
 
-  const schema = bodyOf(endpoint);
-  const fields = Object.keys(schema?.properties ?? {});
-  const { body: good, isRight }: Good = GOOD[endpoint.path] ?? { body: () => ({}), isRight: () => false };
-  if (fields.length > 0)
-    test("each field of the body that is wrong, missing or unknown is named", () =>
+  for (const [i, schema] of bodiesOf(endpoint).entries()) {
+    const good = goodBody(schema);
+    const places = placesOf(schema, good).filter(({ path }) => path.length > 0);
+    if (places.length === 0) continue;
+    const refused = (path: Path, value: unknown) =>
+      assertRefused(endpoint, pathOf(endpoint, valid), nameOf(path, places), withValueAt(good, path, value));
+
+    test(`whatever is wrong in one place of the body is named, and nothing else (${i + 1})`, () =>
       unchanged(async () => {
-        for (const field of schema?.required ?? []) {
-          const { [field]: _left, ...rest } = good();
-          await assertRefused(endpoint, pathOf(endpoint, valid), field, rest);
+        for (const { path, schema: here } of places) {
+          const wrong = wrongValues(here, i);
+          expect(wrong.length, fieldOf(path)).toBeGreaterThan(0);
+          for (const value of wrong) await refused(path, value);
         }
-        await assertRefused(endpoint, pathOf(endpoint, valid), "domain", { ...good(), domain: "<x/>" });
-        await fc.assert(
-          fc.asyncProperty(fc.constantFrom(...fields), anyJson, async (field, value) => {
-            fc.pre(!isRight(field, value) && !JSON.stringify(value).includes("\\u0000"));
-            const body = { ...good(), [field]: value };
-            await assertRefused(endpoint, pathOf(endpoint, valid), field, body);
-          }),
-          { numRuns: 150 },
-        );
       }));
+
+    test(`what is missing in the body, or known to nobody, is named, and nothing else (${i + 1})`, () =>
+      unchanged(async () => {
+        for (const { path, schema: here } of [{ path: [], schema }, ...places]) {
+          const object = valueAt(good, path);
+          if (typeof object !== "object" || object === null || Array.isArray(object)) continue;
+          for (const key of here.required ?? []) await refused([...path, key], undefined);
+          await refused([...path, "surprise"], 1);
+        }
+      }));
+  }
 
   if (endpoint.method !== "GET")
     test("a body that is none is refused before anything happens", () =>
@@ -279,9 +277,10 @@ describe.each(endpoints)("$method $path", (endpoint) => {
         const large = await call(engine, endpoint.method, address, {
           text: JSON.stringify({ a: "x".repeat(9 * 1024 * 1024) }),
         });
-        expect(assertProblem(large, "large").code).toBe("too_large");
+        expect(assertProblem(large, "large").errors?.map(({ field }) => field)).toEqual(["body"]);
+        expect(large.status).toBe(422);
         const stray = await call(engine, endpoint.method, address, {
-          body: { ...good(), vmId: valid.vmId, surprise: 1 },
+          body: { ...goodBody(bodiesOf(endpoint)[0]), vmId: valid.vmId, surprise: 1 },
         });
         expect(assertProblem(stray, "stray").code).toBe("invalid_input");
       }));

@@ -74,10 +74,11 @@ export async function hideHosts(context: Context, answer: unknown): Promise<unkn
 export async function hideHostsInProblem(context: Context, problem: ProblemError): Promise<ProblemError> {
   const hide = await hideFor(context);
   if (!hide) return problem;
-  const { code, message, subject, hostMessage, errors } = problem;
+  const { code, message, subject, hostMessage, retryable, errors } = problem;
   return new ProblemError(code, hide.names(message), {
     subject,
     hostMessage: hostMessage && hide.names(hostMessage),
+    retryable,
     ...(errors ? { errors: errors.map(({ field, reason }) => ({ field, reason: hide.names(reason) })) } : {}),
   });
 }

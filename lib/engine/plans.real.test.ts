@@ -257,8 +257,11 @@ test("applied twice with one key it runs once, and another key is told which job
   const first = await apply(stand.engine, plan.id, { key });
   const again = await apply(stand.engine, plan.id, { key });
   expect(again.status).toBe(202);
-  const { id } = first.body as JobRow;
-  expect((again.body as JobRow).id).toBe(id);
+  const { id, steps, stepsTotal } = first.body as JobView;
+  // The whole job, not only its line in the list.
+  expect(steps).toHaveLength(stepsTotal);
+  expect(first.body).toMatchObject({ planId: plan.id, vmId, disks: [], proof: null });
+  expect((again.body as JobView).id).toBe(id);
   const other = await apply(stand.engine, plan.id);
   expect(other).toMatchObject({ status: 409, body: { code: "conflict" } });
   expect((other.body as Problem).detail).toContain(id);
@@ -472,6 +475,20 @@ test("a plan over several VMs has a part or a refusal for each, and one typed nu
   expect(jobs.items[0]).toMatchObject({ groupId: group.id, vmName: "a-one", reason: "after the move" });
 });
 
+test("a part whose ground has moved says so with the newest read, and the other parts stay ready", async () => {
+  const { engine, host } = stand;
+  const [moved, still] = [await addLost(stand, 1, "f-moved"), await addLost(stand, 1, "g-still")];
+  const body = { vmIds: [moved, still], request: { intent: "redefine" } };
+  const { id } = (await call(engine, "POST", "/plan-groups", { body })).body as PlanGroup;
+  host.sim.removeBitmap(moved, "vda", "cp0");
+  expect((await call(engine, "POST", `/vms/${moved}/observe`)).status).toBe(200);
+  const { parts } = (await call(engine, "GET", `/plan-groups/${id}`)).body as PlanGroup;
+  expect(parts.map((part) => [part.vmName, part.plan?.state, part.plan?.changes.map(({ what }) => what)])).toEqual([
+    ["f-moved", "out-of-date", ["bitmap cp0 on vda"]],
+    ["g-still", "ready", []],
+  ]);
+});
+
 test("what is accepted as lost on one VM of a plan over several is not accepted on another that loses the same", async () => {
   const { engine, host } = stand;
   const vmIds = [await addLost(stand, 1, "d-first"), await addLost(stand, 1, "e-second")];
@@ -565,4 +582,17 @@ test("the audit is filtered by action, outcome and time, and names plan, job and
   const before = await list(`to=${started}`);
   expect(before.total).toBeGreaterThan(0);
   expect(before.items.filter((row) => row.action === "plans.apply" && row.outcome === "done")).toEqual([]);
+});
+
+test("what the longest name loses can be acknowledged, so that its plan can be applied", async () => {
+  const { engine, host } = stand;
+  const vmId = await addLost(stand, 1, "long-name", true);
+  const bitmap = "x".repeat(1_023);
+  host.sim.addBitmap(vmId, "vda", bitmap);
+  await call(engine, "POST", `/vms/${vmId}/observe`);
+  const params = { checkpointIds: [], bitmaps: [{ disk: "vda", bitmap }] };
+  const { id, losses } = (await planFor(engine, vmId, { intent: "remove", params })).body as PlanView;
+  expect(losses.map((loss) => loss.id)).toEqual([`bitmap|vda|${bitmap}`]);
+  const answer = await apply(engine, id, { body: { acknowledged: losses.map((loss) => loss.id) } });
+  expect(answer.status, JSON.stringify(answer.body)).toBe(202);
 });

@@ -41,6 +41,7 @@ function ofAgent(problem: NonNullable<AgentRefusal["problem"]>): ProblemError {
   return new ProblemError(code, problem.detail, {
     subject: problem.subject,
     hostMessage: problem.hostMessage ?? null,
+    retryable: problem.retryable,
     ...(problem.errors ? { errors: problem.errors } : {}),
   });
 }

@@ -164,11 +164,41 @@ test("whatever is of another host is answered exactly as if it were not there, b
   expect(asked).toBeGreaterThanOrEqual(15);
 });
 
+test("asking for what is of another host is audited as a refusal, and told as if it were not there", async () => {
+  const nowhere = randomUUID();
+  const known = [
+    await ask("GET", `/vms/${foreign.vmId}/findings`),
+    await ask("POST", `/hosts/${foreign.hostId}/observe`),
+  ];
+  const unknown = [await ask("GET", `/vms/${nowhere}/findings`), await ask("POST", `/hosts/${nowhere}/observe`)];
+  expect([...known, ...unknown].map(({ status }) => status)).toEqual([404, 404, 404, 404]);
+  const rowsAbout = async (id: string) => {
+    const text = `select distinct actor, role, action, outcome, replace(detail, $1, 'ID') as detail from audit_log
+      where subject = $1 and action in ('vms.findings', 'hosts.observe') and actor = 'key:north-only' order by action desc`;
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    try {
+      return (await client.query(text, [id])).rows;
+    } finally {
+      await client.end();
+    }
+  };
+  const rows = [...(await rowsAbout(foreign.vmId)), ...(await rowsAbout(foreign.hostId))];
+  expect(rows).toMatchObject([
+    { action: "vms.findings", role: "admin", outcome: "refused" },
+    { action: "hosts.observe", role: "admin", outcome: "refused" },
+  ]);
+  // Nor does the audit, which the key may read, say more than the answer.
+  expect(await rowsAbout(nowhere)).toEqual(rows);
+});
+
 test("lists and counts hold only what is of the key's own host", async () => {
   for (const address of ["/vms?limit=200", "/hosts", "/jobs", "/audit?limit=200", `/vms?host=${foreign.hostId}`]) {
     const answer = await ask("GET", address);
     expect({ address, status: answer.status }).toEqual({ address, status: 200 });
-    assertNothingOf(foreign, answer, address);
+    // What the key itself has asked for stands in the audit as it was sent.
+    const sent = address.startsWith("/audit") ? Object.values(foreign.ids).join(" ") : "";
+    assertNothingOf(foreign, answer, address + sent);
   }
   const fleet = (await ask("GET", "/vms")).body as { items: VmRow[]; total: number; counts: { freshness: object } };
   expect(fleet.items.map((row) => row.name)).toEqual([own.vmName]);

@@ -23,8 +23,15 @@ const IDS = new Set<string>([...Object.keys(NAMES), "hostId"]);
 export const isBounded = (call: string): boolean =>
   BOUNDED.has(call) || ROUTES.some((route) => route.call === call && route.params.some((name) => IDS.has(name)));
 
-const notThere = (what: string, id: string) =>
-  new ProblemError("not_found", `There is no ${what} ${id}.`, { subject: id });
+/**
+ * What a key may not see is not there for it; asking for it is a refusal all the same. An id that nobody has is one too:
+ * the audit, which the key may read, must not tell the two apart.
+ */
+export class OutOfScope extends ProblemError {
+  constructor(what: string, id: string) {
+    super("not_found", `There is no ${what} ${id}.`, { subject: id });
+  }
+}
 
 function referencesIn(input: Record<string, unknown>): VmReference[] {
   const found: VmReference[] = [];
@@ -48,10 +55,10 @@ export async function assertInScope({ engine, actor }: Context, call: string, in
     );
   const fields = (typeof input === "object" && input !== null ? input : {}) as Record<string, unknown>;
   if (typeof fields.hostId === "string" && !hosts.includes(fields.hostId.toLowerCase()) && UUID.test(fields.hostId))
-    throw notThere("host", fields.hostId);
+    throw new OutOfScope("host", fields.hostId);
   for (const reference of referencesIn(fields)) {
     const vmIds = await vmsOf(engine.db.orm, reference);
-    if (!(await areVmsIn(engine.db.orm, vmIds, hosts))) throw notThere(WORDS[reference.kind], reference.id);
+    if (!(await areVmsIn(engine.db.orm, vmIds, hosts))) throw new OutOfScope(WORDS[reference.kind], reference.id);
   }
 }
 

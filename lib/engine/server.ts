@@ -4,9 +4,10 @@ import { createRouterClient } from "@orpc/server";
 import { ProblemError } from "#contract/problem.ts";
 import type { Actor } from "./actor.ts";
 import { authenticate } from "./auth/authenticate.ts";
+import { PEER_HEADER } from "./auth/better-auth.ts";
 import { handleAuth } from "./auth/handle-auth.ts";
 import { setUpFirstAdmin } from "./auth/setup.ts";
-import { auditRefusal, guard } from "./guard.ts";
+import { guard } from "./guard.ts";
 import { handleApi, parseBody, problemResponse, readBody } from "./http/handle.ts";
 import { acceptLink, describeLink } from "./people/links.ts";
 import { toProblem } from "./problems.ts";
@@ -74,18 +75,19 @@ export const providerName = (): string | null => engineSlot().engine?.config.oid
 async function serveLink(
   request: Request,
   action: string,
-  work: (engine: Engine, input: unknown, traceId: string) => Promise<unknown>,
+  work: (engine: Engine, input: unknown, traceId: string, peer: string | null) => Promise<unknown>,
 ): Promise<Response> {
   const traceId = randomUUID();
   try {
     const engine = requireEngine();
     try {
-      await work(engine, parseBody(await readBody(request), request.headers.get("content-type")), traceId);
+      const input = parseBody(await readBody(request), request.headers.get("content-type"));
+      await work(engine, input, traceId, request.headers.get(PEER_HEADER));
     } catch (error) {
       const problem = toProblem(error);
-      if (problem.code === "forbidden") {
-        const detail = "the one-time link was not valid";
-        await auditRefusal(engine, {
+      if (problem.code === "forbidden" || problem.code === "rate_limited") {
+        const detail = problem.code === "forbidden" ? "the one-time link was not valid" : problem.message;
+        await engine.refusals.note({
           actor: "anonymous",
           role: null,
           action,

@@ -12,9 +12,11 @@ import { startWorkers } from "./jobs/workers.ts";
 import { log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { startPolicy } from "./policy/runner.ts";
+import { openRefusals } from "./refusals.ts";
 import { startRetention } from "./retention/run.ts";
 import { makeSealer } from "./secrets.ts";
 import { type Engine, type EngineHost, engineSlot } from "./state.ts";
+import { openTurns } from "./vms/turns.ts";
 import { type Watcher, watchHost } from "./watch/host-watcher.ts";
 
 const RETRY_MS = 2_000;
@@ -50,12 +52,15 @@ export async function startEngine(options: StartOptions): Promise<Engine> {
       process.stdout.write(
         `\nMake the first administrator (valid for one day, works once):\n  ${options.site ?? ""}${setup}\n\n`,
       );
+    const metrics = createMetrics();
     const engine: Engine = {
       db,
       config,
       auth: await createAuth(db),
       changes: openChanges(options.databaseUrl),
-      metrics: createMetrics(),
+      metrics,
+      refusals: openRefusals(db, metrics),
+      turns: openTurns(),
       hosts,
       sealer: options.secretKey ? makeSealer(options.secretKey) : null,
       startedAt: new Date(),
@@ -74,6 +79,7 @@ export async function startEngine(options: StartOptions): Promise<Engine> {
       await queue.stop();
       await engine.changes.stop();
       await Promise.all([...hosts.values()].map((host) => host.agent.close()));
+      await engine.refusals.flush();
       await db.close();
     };
     return engine;
@@ -89,7 +95,7 @@ async function openHosts(db: Engine["db"], config: Config): Promise<Map<string, 
   const hosts = new Map<string, EngineHost>();
   for (const one of config.hosts) {
     const id = byName.get(one.name);
-    if (id) hosts.set(id, { id, name: one.name, config: one, agent: createAgentClient(one), skewMs: 0 });
+    if (id) hosts.set(id, { id, name: one.name, config: one, agent: createAgentClient(one) });
   }
   return hosts;
 }

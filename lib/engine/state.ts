@@ -7,14 +7,15 @@ import type { Auth } from "./auth/better-auth.ts";
 import type { ChangeHub } from "./changes.ts";
 import type { Config, HostConfig } from "./config.ts";
 import type { Metrics } from "./metrics.ts";
+import type { Refusals } from "./refusals.ts";
 import type { Sealer } from "./secrets.ts";
+import type { Turns } from "./vms/turns.ts";
 
 export type EngineHost = {
   id: string;
   name: string;
   config: Pick<HostConfig, "name" | "url"> & { pin?: string };
   agent: AgentClient;
-  skewMs: number;
   /** Of a host that was paired; absent for one of the configuration. */
   paired?: { sealedToken: string; confirmPending: boolean };
 };
@@ -25,6 +26,9 @@ export type Engine = {
   auth: Auth;
   changes: ChangeHub;
   metrics: Metrics;
+  refusals: Refusals;
+  /** Of reads that hold a VM on its host. */
+  turns: Turns;
   /** Hosts that are watched, by id. Tokens of configured ones live here and nowhere else. */
   hosts: Map<string, EngineHost>;
   /** Keeps tokens of paired hosts; null: there is no key, and nothing can be paired. */

@@ -23,6 +23,14 @@ describe("foldRuns", () => {
     expect(items).toEqual(["cp0", "cp1", "17 from cp2", "cp19", "cp20", "cp21", "16 from cp22", "cp38", "cp39"]);
   });
 
+  test("the checkpoints of a replaced disk fold as differing, never as agreeing", () => {
+    const chain = graphChain(healthyLine(200));
+    const subject = { checkpointId: null, disk: "vda", bitmap: null };
+    chain.findings = [{ id: "f", kind: "disk.replaced", severity: "loss", subject, acknowledged: false }];
+    const folds = foldRuns(graphNodes(chain)).filter((item) => item.type === "fold");
+    expect(folds.map(({ count, match }) => [count, match])).toEqual([[196, "differs"]]);
+  });
+
   test("the selection and what stands beside it never fold, and an expanded fold stays open", () => {
     const nodes = nodesOf(healthyLine(30));
     expect(shown(foldRuns(nodes, { selected: "cp10" }))).toEqual([

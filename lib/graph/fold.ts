@@ -67,7 +67,10 @@ function foldedNode(run: readonly GraphNode[]): FoldedNode | null {
   };
 }
 
-/** Root, newest, ends, forks, findings, selection and whatever is not plainly healthy or plainly unread; plus neighbours. */
+/**
+ * Root, newest, ends, forks, findings, selection and what only one witness knows; plus neighbours. The many checkpoints
+ * of a disk that was replaced or rewound say nothing each: the finding stands elsewhere, and they fold as differing.
+ */
 function keptIds(
   nodes: readonly GraphNode[],
   children: ReadonlyMap<string, GraphNode[]>,
@@ -77,7 +80,8 @@ function keptIds(
   for (const node of nodes) {
     const below = children.get(node.id) ?? [];
     const root = node.parentId === null || !children.has(node.parentId);
-    const plain = (node.match === "both" || node.match === "unknown") && node.record?.state === "active";
+    const oneSided = node.match === "record-only" || node.match === "host-only";
+    const plain = !oneSided && node.record?.state === "active";
     const event = !plain || node.findings.length > 0 || root || below.length !== 1 || node.newest;
     if (!event && node.id !== selected) continue;
     kept.add(node.id);

@@ -1,7 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { healthyBitmap, healthyInput, healthyLine } from "#chain/testing/healthy.ts";
-import { bitmapMatrix, CELL_STATES, mergeCells, runsInWindow } from "./matrix.ts";
+import { bitmapMatrix } from "./matrix.ts";
 import { graphChain } from "./testing/chain.ts";
 
 const states = (input: Parameters<typeof graphChain>[0]) =>
@@ -57,37 +56,5 @@ describe("bitmapMatrix", () => {
     expect(bitmapMatrix(chain).rows.map((row) => row.cells.map(({ state }) => state))).toEqual([
       ["cannot-tell", "cannot-tell"],
     ]);
-  });
-});
-
-describe("mergeCells", () => {
-  const cells = fc.array(
-    fc.record({ state: fc.constantFrom(...CELL_STATES.slice(0, 3)), dirtyBytes: fc.option(fc.nat(), { nil: null }) }),
-  );
-
-  test("covers every cell once and leaves no equal neighbours", () => {
-    fc.assert(
-      fc.property(cells, (list) => {
-        const runs = mergeCells(list);
-        expect(runs.flatMap((run) => list.slice(run.from, run.to))).toEqual(list);
-        runs.forEach((run, index) => {
-          expect(runs[index + 1]?.state).not.toBe(run.state);
-          expect(list.slice(run.from, run.to).every(({ state }) => state === run.state)).toBe(true);
-        });
-      }),
-    );
-  });
-
-  test("a window keeps the runs that touch it whole", () => {
-    const cell = (state: "recording" | "missing", dirtyBytes: number | null) => ({ state, dirtyBytes });
-    const runs = mergeCells([
-      cell("recording", 5),
-      cell("recording", null),
-      cell("recording", 3),
-      cell("missing", null),
-    ]);
-    expect(runs[0]).toEqual({ state: "recording", from: 0, to: 3, minBytes: 3, maxBytes: 5 });
-    expect(runsInWindow(runs, 1, 2)).toEqual([runs[0]]);
-    expect(runsInWindow(runs, 3, 4)).toEqual([runs[1]]);
   });
 });

@@ -1,6 +1,7 @@
 /** Disks × checkpoints: the state of every bitmap in one table. */
 import type { BitmapState, DiskBitmap } from "#chain/model.ts";
 import { graphNodes } from "./nodes.ts";
+import { quarantinedDisks } from "./quarantine.ts";
 import type { GraphChain, GraphDisk, GraphNode } from "./types.ts";
 
 /**
@@ -63,16 +64,6 @@ export function bitmapMatrix(chain: GraphChain, nodes: readonly GraphNode[] = gr
   return { columns, rows };
 }
 
-/** Disks of which no bitmap can be believed, however healthy it looks: one proof is enough for the whole chain. */
-function quarantinedDisks(chain: GraphChain): Set<string> {
-  const targets = new Set<string>();
-  for (const { kind, subject, acknowledged } of chain.findings) {
-    if (subject.disk === null) continue;
-    if (kind === "bitmap.rewound" || (kind === "disk.replaced" && !acknowledged)) targets.add(subject.disk);
-  }
-  return targets;
-}
-
 function distrust(cell: MatrixCell): MatrixCell {
   return cell.state === "recording" || cell.state === "busy" ? { ...cell, state: "not-trusted" } : cell;
 }
@@ -110,28 +101,4 @@ function coverage(chain: GraphChain): Map<string, Map<string, string>> {
     for (const { target, bitmap } of item.disks) claim(target, item.id, bitmap);
   }
   return covers;
-}
-
-/** Equal neighbours of one row as one: `from` is in, `to` is not. Byte range null: no cell had a count. */
-export type CellRun = { state: CellState; from: number; to: number; minBytes: number | null; maxBytes: number | null };
-
-export function mergeCells(cells: readonly MatrixCell[]): CellRun[] {
-  const runs: CellRun[] = [];
-  cells.forEach(({ state, dirtyBytes }, index) => {
-    const last = runs.at(-1);
-    if (last?.state !== state) {
-      runs.push({ state, from: index, to: index + 1, minBytes: dirtyBytes, maxBytes: dirtyBytes });
-      return;
-    }
-    last.to = index + 1;
-    if (dirtyBytes === null) return;
-    last.minBytes = Math.min(last.minBytes ?? dirtyBytes, dirtyBytes);
-    last.maxBytes = Math.max(last.maxBytes ?? dirtyBytes, dirtyBytes);
-  });
-  return runs;
-}
-
-/** The runs that touch a window of columns; runs keep their full extent. */
-export function runsInWindow(runs: readonly CellRun[], from: number, to: number): CellRun[] {
-  return runs.filter((run) => run.from < to && run.to > from);
 }

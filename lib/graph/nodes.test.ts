@@ -52,6 +52,21 @@ describe("graphNodes", () => {
     expect(matches(input)).toEqual({ cp0: "unknown", cp1: "both" });
   });
 
+  test.each(["disk.replaced", "bitmap.rewound"] as const)(
+    "%s of a disk makes every checkpoint on it differ",
+    (kind) => {
+      const chain = graphChain(
+        healthyInput({ parents: [null, 0], targets: ["vda", "vdb"], covers: (cp, disk) => cp === 0 || disk === "vdb" }),
+      );
+      const subject = { checkpointId: null, disk: "vda", bitmap: null };
+      chain.findings = [{ id: kind, kind, severity: "loss", subject, acknowledged: false }];
+      expect(graphNodes(chain).map(({ id, match }) => [id, match])).toEqual([
+        ["cp0", "differs"],
+        ["cp1", "both"],
+      ]);
+    },
+  );
+
   test("comes parents first with the current line marked", () => {
     const input = healthyInput({ parents: [null, 0, 1, 0, 3], targets: ["vda"] });
     const nodes = graphNodes(graphChain(input));

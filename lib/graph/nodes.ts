@@ -1,6 +1,7 @@
 /** Record and host put together: one node for each checkpoint that either of them knows. */
 import { SEVERITIES, type Severity } from "#chain/model.ts";
 import { currentLine, orderCheckpoints } from "#chain/order.ts";
+import { quarantinedDisks } from "./quarantine.ts";
 import type { GraphChain, GraphFinding, GraphNode, Match } from "./types.ts";
 
 /** Parents first, oldest first, branches where they were made. Linear after one sort. */
@@ -12,6 +13,7 @@ export function graphNodes(chain: GraphChain): GraphNode[] {
   const listed = host && new Map(host.map((item) => [item.id, item]));
   const findings = groupFindings(chain.findings);
   const unread = new Set(chain.host.disks.filter((disk) => disk.bitmaps === null).map((disk) => disk.target));
+  const quarantined = quarantinedDisks(chain);
   const line = currentLine({ checkpoints: chain.record.checkpoints.map((item) => ({ ...item })) });
   const onLine = new Set(line.map(({ id }) => id));
   const newest = line.at(-1)?.id;
@@ -36,18 +38,19 @@ export function graphNodes(chain: GraphChain): GraphNode[] {
       current: onLine.has(id),
       newest: id === newest,
     };
-    nodes.push({ ...node, match: matchOf(node, unread) });
+    nodes.push({ ...node, match: matchOf(node, unread, quarantined) });
   };
   for (const id of record.keys()) add(id);
   for (const id of listed?.keys() ?? []) if (!record.has(id)) add(id);
   return orderCheckpoints(nodes, { byAge: true }).ordered;
 }
 
-function matchOf(node: Omit<GraphNode, "match">, unread: ReadonlySet<string>): Match {
+function matchOf(node: Omit<GraphNode, "match">, unread: ReadonlySet<string>, quarantined: ReadonlySet<string>): Match {
   if (!node.record) return "host-only";
   if (node.listed === null) return "unknown";
   if (!node.listed) return "record-only";
-  if (node.worst !== null) return "differs";
+  // One finding speaks for the whole disk then, and for every checkpoint that covers it.
+  if (node.worst !== null || node.disks.some((target) => quarantined.has(target))) return "differs";
   return node.disks.some((target) => unread.has(target)) ? "unknown" : "both";
 }
 

@@ -1,38 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { healthyLine } from "#chain/testing/healthy.ts";
-import { foldRuns } from "./fold.ts";
-import { layoutGraph } from "./layout.ts";
-import { graphNodes } from "./nodes.ts";
-import { graphChain } from "./testing/chain.ts";
-import { visibleEdges, visibleNodes, visibleRange } from "./window.ts";
-
-const layout = layoutGraph(foldRuns(graphNodes(graphChain(healthyLine(300))), { minRun: 1e9 }), { level: "dots" });
-
-describe("culling", () => {
-  test("finds exactly the nodes that touch the rectangle", () => {
-    fc.assert(
-      fc.property(fc.integer({ min: -500, max: 12_000 }), fc.nat(3000), (y, height) => {
-        const rect = { x: -10, y, width: 500, height };
-        const expected = layout.nodes.filter((node) => node.y <= y + height && node.y + node.height >= y);
-        expect(visibleNodes(layout, rect, 1000)).toEqual(expected);
-      }),
-    );
-  });
-
-  test("never gives more nodes than the limit and keeps the middle", () => {
-    const seen = visibleNodes(layout, { x: 0, y: 0, width: 100, height: layout.height }, 50);
-    expect(seen).toHaveLength(50);
-    expect(seen[0]?.row).toBe(125);
-  });
-
-  test("keeps edges that pass through", () => {
-    const seen = visibleNodes(layout, { x: 0, y: 100, width: 100, height: 100 });
-    const rows = seen.map(({ row }) => row);
-    expect(visibleEdges(layout, seen).length).toBe(rows.length + 1);
-    expect(visibleEdges(layout, [])).toEqual([]);
-  });
-});
+import { visibleRange } from "./window.ts";
 
 describe("visibleRange", () => {
   test("covers the viewport, stays within the list and is empty for an empty one", () => {

@@ -7,13 +7,13 @@
 import { mkdirSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Lab, openLab } from "#lab/lab.ts";
+import type { Lab } from "#lab/lab.ts";
 import { connectEngine } from "./api.ts";
 import { ensureBuild } from "./build.ts";
-import { ensurePackages, FOREIGN_TOOL_NEEDS, HOST_NEEDS } from "./packages.ts";
+import { openDemoHosts } from "./demo-hosts.ts";
+import { ensurePackages, FOREIGN_TOOL_NEEDS } from "./packages.ts";
 import { prepareShowcase, showcaseOf } from "./showcase.ts";
-import { startSimulation } from "./simulation.ts";
-import { type Stack, type StackHost, stackHosts, startStack } from "./stack.ts";
+import { type Stack, startStack } from "./stack.ts";
 
 const say = (line: string) => console.log(line);
 const dir = join(realpathSync(tmpdir()), `driftline-demo-${process.getuid?.() ?? 0}`);
@@ -34,37 +34,25 @@ async function end(code: number): Promise<void> {
 process.on("SIGINT", () => void end(130));
 process.on("SIGTERM", () => void end(143));
 
-async function openHosts(): Promise<StackHost[]> {
-  const missing = ensurePackages(HOST_NEEDS);
-  if (missing.length > 0) {
-    say(`driftline: no real hosts without ${missing.map((need) => need.what).join(", ")}: showing SIMULATED ones.`);
-    return startSimulation(join(dir, "simulated"));
-  }
-  say("driftline: starting two real libvirt hosts");
-  lab = await openLab({ dir: join(dir, "lab"), hosts: ["alpha", "beta"] });
-  return stackHosts(lab);
-}
-
 try {
   mkdirSync(dir, { recursive: true, mode: 0o755 });
   rmSync(join(dir, "stack"), { recursive: true, force: true });
   await ensureBuild();
-  const hosts = await openHosts();
+  const opened = await openDemoHosts(dir, say);
+  lab = opened.lab;
   stack = await startStack({
     dir: join(dir, "stack"),
-    hosts,
+    hosts: opened.hosts,
     port,
     policy: { redefineOnStart: process.env.DRIFTLINE_DEMO_REDEFINE === "auto" ? "auto" : "ask" },
     log: process.env.DRIFTLINE_VERBOSE ? say : undefined,
   });
-  // Assigned in a function, which the compiler does not look into.
-  const real = lab as Lab | null;
-  if (real) {
+  if (lab) {
     const hasForeignTool = ensurePackages(FOREIGN_TOOL_NEEDS).length === 0;
-    const entries = showcaseOf(real).filter((entry) => hasForeignTool || !entry.scenario.startsWith("foreign-tool"));
+    const entries = showcaseOf(lab).filter((entry) => hasForeignTool || !entry.scenario.startsWith("foreign-tool"));
     say(`driftline: making ${entries.length} VMs and their drift with the real tools`);
-    if (!real.canMigrate) say("  no live migration: this machine gives the hosts no hostnames of their own");
-    await prepareShowcase(real, connectEngine(stack.url, stack.apiKey), { entries, say: (line) => say(`  ${line}`) });
+    if (!lab.canMigrate) say("  no live migration: this machine gives the hosts no hostnames of their own");
+    await prepareShowcase(lab, connectEngine(stack.url, stack.apiKey), { entries, say: (line) => say(`  ${line}`) });
   }
   say(`
   Driftline   ${stack.url}

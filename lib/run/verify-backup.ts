@@ -1,6 +1,6 @@
 /**
  * `npm run verify-backup -- <backup id>`: restores a backup to temporary files on its host and compares the content
- * with what was recorded, or with the stopped disk. DRIFTLINE_URL (http://127.0.0.1:3000) and DRIFTLINE_API_KEY (role
+ * with the stopped disk where nothing was written since, else with what was recorded. DRIFTLINE_URL (http://127.0.0.1:3000) and DRIFTLINE_API_KEY (role
  * support) say where and as whom. Ends with 0 when it is proven, 1 when it is not, 2 when it could not be asked.
  */
 import { connectEngine } from "./api.ts";

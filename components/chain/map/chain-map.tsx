@@ -181,7 +181,7 @@ export default function ChainMap({ nodes, cellsOf, backups, selected, onSelect, 
         </ReactFlow>
       </div>
       <div className="mt-2">
-        <MatchLegend />
+        <MatchLegend past={past} />
       </div>
     </div>
   );

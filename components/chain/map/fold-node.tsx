@@ -10,7 +10,8 @@ export type FoldData = { fold: FoldedNode; past: boolean };
 
 /** A long uneventful run as one node; pressing it shows the run. */
 export const FoldNode = memo(function FoldNode({ data: { fold, past } }: { data: FoldData }) {
-  const agrees = fold.match === "both" && !past;
+  const match = past ? "unknown" : fold.match;
+  const word = match === "both" ? "all agree" : match === "differs" ? "all differ" : MATCH_LOOK.unknown.word;
   return (
     <>
       <LaneHandles />
@@ -18,15 +19,16 @@ export const FoldNode = memo(function FoldNode({ data: { fold, past } }: { data:
         type="button"
         tabIndex={-1}
         data-fold={fold.id}
-        aria-label={`${formatCount(fold.count)} checkpoints, ${agrees ? "all agree" : MATCH_LOOK.unknown.word}, folded. Press to unfold.`}
+        aria-label={`${formatCount(fold.count)} checkpoints, ${word}, folded. Press to unfold.`}
         className={cx(
-          "pointer-events-auto flex h-full w-full items-center justify-center gap-2 rounded-lg border border-dashed border-line bg-surface text-ink-2 hover:border-line-strong hover:text-ink",
-          !agrees && "hatched",
+          "pointer-events-auto flex h-full w-full items-center justify-center gap-2 rounded-lg border border-dashed border-line bg-surface hover:border-line-strong hover:text-ink",
+          match === "unknown" && "hatched",
+          match === "differs" && "text-bad",
         )}
       >
         <UnfoldVertical size={14} aria-hidden />
         <span>
-          {formatCount(fold.count)} checkpoints, {agrees ? "all agree" : "cannot tell"}
+          {formatCount(fold.count)} checkpoints, {word}
         </span>
       </button>
     </>

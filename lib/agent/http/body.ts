@@ -1,11 +1,8 @@
 /** Reads a request's JSON body with bounds, before anything else looks at it. */
 import type { IncomingMessage } from "node:http";
 import { LIMITS } from "#chain/limits.ts";
-import { invalidInput } from "#contract/offences.ts";
+import { BodyTooLarge, invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
-
-const tooLarge = (): ProblemError =>
-  new ProblemError("too_large", `A request's body has at most ${LIMITS.bodyBytes} bytes.`);
 
 /** So much more is read and thrown away: a client that is cut off while it sends never reads its answer. */
 const DRAIN_BYTES = 4 * LIMITS.bodyBytes;
@@ -18,10 +15,10 @@ async function readText(request: IncomingMessage): Promise<string> {
     if (size <= LIMITS.bodyBytes) chunks.push(chunk as Buffer);
     else {
       chunks.length = 0;
-      if (size > DRAIN_BYTES) throw tooLarge();
+      if (size > DRAIN_BYTES) throw new BodyTooLarge();
     }
   }
-  if (size > LIMITS.bodyBytes) throw tooLarge();
+  if (size > LIMITS.bodyBytes) throw new BodyTooLarge();
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
   } catch {
@@ -29,7 +26,7 @@ async function readText(request: IncomingMessage): Promise<string> {
   }
 }
 
-/** The body as an object; nothing at all counts as `{}`. @throws ProblemError malformed, too_large, invalid_input */
+/** The body as an object; nothing at all counts as `{}`. @throws ProblemError malformed, invalid_input */
 export async function readJsonBody(request: IncomingMessage): Promise<Record<string, unknown>> {
   const text = await readText(request);
   if (text.trim() === "") return {};

@@ -5,6 +5,8 @@ import type { Duplex } from "node:stream";
 import { OpenAPIHandler } from "@orpc/openapi/node";
 import { ORPCError } from "@orpc/server";
 import type { Logger } from "pino";
+import { AGENT_TIME } from "#contract/agent.ts";
+import { BodyTooLarge, findStrays, invalidInput } from "#contract/offences.ts";
 import { PROBLEMS, ProblemError } from "#contract/problem.ts";
 import type { AgentConfig } from "../config.ts";
 import type { HostDriver, HostState } from "../driver.ts";
@@ -49,15 +51,15 @@ function sendProblem(response: ServerResponse, error: ProblemError, traceId: str
   const problem = error.toProblem(traceId);
   if (error.code === "unauthenticated") response.setHeader("www-authenticate", "Bearer");
   // The rest of a body that is too large is not read: the connection cannot be used again.
-  if (error.code === "too_large") response.setHeader("connection", "close");
+  if (error instanceof BodyTooLarge) response.setHeader("connection", "close");
   send(response, problem.status, "application/problem+json", JSON.stringify(problem));
 }
 
-/** The path of an origin-form target. Anything else (absolute form, `//host`, broken escapes) is not for us. */
-function readPathname(target: string | undefined): string {
+/** The address of an origin-form target. Anything else (absolute form, `//host`, broken escapes) is not for us. */
+function readAddress(target: string | undefined): URL {
   if (target?.startsWith("/") && !target.startsWith("//")) {
     const url = URL.parse(`http://agent${target}`);
-    if (url !== null && url.host === "agent") return url.pathname;
+    if (url !== null && url.host === "agent") return url;
   }
   throw new ProblemError("malformed", "The request's address cannot be read.");
 }
@@ -150,7 +152,7 @@ export function makeHandler(parts: Parts) {
   }
 
   async function serveContract(
-    routes: Route[],
+    { routes, query }: { routes: Route[]; query: URLSearchParams },
     request: Request,
     response: ServerResponse,
     caller: { traceId: string; tokenSha256: string },
@@ -160,14 +162,17 @@ export function makeHandler(parts: Parts) {
       response,
       routes.map((route) => route.method),
     );
-    if (request.method !== "GET") request.body = await readJsonBody(request);
+    const body = request.method === "GET" ? {} : await readJsonBody(request);
+    if (request.method !== "GET") request.body = body;
+    const strays = routes.flatMap((route) => (route.method === request.method ? findStrays(route, query, body) : []));
+    if (strays.length > 0) throw invalidInput(strays);
     const context = { ...caller, shutdown };
     const { matched } = await contract.handle(request, response, { prefix: PREFIX, context });
     if (!matched) throw new ProblemError("not_found", "There is no such address.");
   }
 
   async function serve(request: Request, response: ServerResponse, traceId: string): Promise<string> {
-    const pathname = readPathname(request.url);
+    const { pathname, searchParams: query } = readAddress(request.url);
     const root = await serveRoot(pathname, request, response);
     if (root !== null) return root;
     if (pathname === `${PREFIX}/openapi.json`) {
@@ -183,7 +188,7 @@ export function makeHandler(parts: Parts) {
     }
     const routes = routesAt(pathname);
     if (routes.length === 0) throw new ProblemError("not_found", "There is no such address.");
-    await serveContract(routes, request, response, { traceId, tokenSha256: tokenSha256 ?? "" });
+    await serveContract({ routes, query }, request, response, { traceId, tokenSha256: tokenSha256 ?? "" });
     return routes[0]?.template ?? pathname;
   }
 
@@ -191,6 +196,7 @@ export function makeHandler(parts: Parts) {
     const traceId = readTraceId(request.headers["x-trace-id"]);
     const began = performance.now();
     response.setHeader("x-trace-id", traceId);
+    response.setHeader(AGENT_TIME, new Date().toISOString());
     response.setHeader("cache-control", "no-store");
     let route = "other";
     try {

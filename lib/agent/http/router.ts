@@ -7,6 +7,7 @@ import type { AgentConfig } from "../config.ts";
 import type { DomainItem, HostDriver } from "../driver.ts";
 import { observeError } from "../failure.ts";
 import { DomainLocks } from "../operations/domain-locks.ts";
+import { readRedefineInput } from "../operations/redefine-input.ts";
 import { validateCheckpoints } from "../operations/validate.ts";
 import type { Pairing } from "../pairing/pairing.ts";
 
@@ -25,6 +26,10 @@ const os = implement(agentContract).$context<AgentContext>();
 const itemwise = implement(agentContract)
   .$context<AgentContext>()
   .$config({ initialOutputValidationIndex: Number.NaN });
+/** Checks its input itself: the contract's check would end at the schema and hide what else is wrong with the list. */
+const unchecked = implement(agentContract)
+  .$context<AgentContext>()
+  .$config({ initialInputValidationIndex: Number.NaN });
 const isoNow = (): string => new Date().toISOString();
 
 /** The item, or a typed failure of that one domain when what the host said does not fit the contract. */
@@ -96,11 +101,15 @@ export function makeRouter(config: AgentConfig, driver: HostDriver, pairing: Pai
       return withDone(items, until);
     }),
     validate: os.validate.handler(({ input }) => validateCheckpoints(driver, input)),
-    extents: os.extents.handler(({ input }) => driver.extents(input)),
+    // Those of a running VM need a job on it, which no change may meet.
+    extents: os.extents.handler(({ input }) => locks.look(input.vmId, "read extents", () => driver.extents(input))),
     events: os.events.handler(async ({ signal, context }) =>
       withHeartbeat(driver.events(either(signal, context.shutdown))),
     ),
-    redefine: os.redefine.handler(({ input }) => locks.run(input.vmId, "redefine", () => driver.redefine(input))),
+    redefine: unchecked.redefine.handler(async ({ input: sent }) => {
+      const input = await readRedefineInput(driver, sent);
+      return await locks.run(input.vmId, "redefine", () => driver.redefine(input));
+    }),
     deleteCheckpoints: os.deleteCheckpoints.handler(({ input }) =>
       locks.run(input.vmId, "delete checkpoints", () => driver.deleteCheckpoints(input)),
     ),

@@ -1,13 +1,14 @@
 /** What libvirt says of a domain's backup: the one that runs, the one that ended last. Read inside a call child. */
 import type { EndedJob } from "../backups/outcome.ts";
-import { type Connection, LibvirtFailure } from "./connection.ts";
+import { type Connection, orNull } from "./connection.ts";
 import { hasCheckpoint } from "./delete-checkpoint.ts";
 import { readDomainXml } from "./domain-xml.ts";
 import { VIR_ERR } from "./errors.ts";
 import { decodeTypedParams, type Out, type Ptr } from "./ffi.ts";
-import { isActive, isAtWork, type Reader, readJob, readState, readXml, withDomain } from "./inspect.ts";
+import { isAtWork, type Reader, readJob, readState, readXml, withDomain } from "./inspect.ts";
 import type { BackupLook, CallOps, RunningBackup } from "./ipc.ts";
 import { probeWriter } from "./locks.ts";
+import { isActive } from "./power.ts";
 import { attr, child, children, parseXml } from "./xml.ts";
 
 /** VIR_DOMAIN_JOB_STATS_COMPLETED | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED. */
@@ -54,16 +55,6 @@ function readCompleted(c: Connection, domain: Ptr): EndedJob | null {
   const stats = decodeTypedParams(params[0], count[0]);
   c.lib.typedParamsFree(params[0], count[0]);
   return readEndedJob(stats, type[0]);
-}
-
-/** null when libvirt says `code`; any other failure goes on. */
-export function orNull<T>(call: () => T, code: number): T | null {
-  try {
-    return call();
-  } catch (thrown) {
-    if (thrown instanceof LibvirtFailure && thrown.code === code) return null;
-    throw thrown;
-  }
 }
 
 export function readRunning(c: Connection, domain: Ptr): RunningBackup | null {

@@ -1,8 +1,7 @@
 /** A pull-mode backup job, only to look at a bitmap of a running domain. Never asks for a checkpoint. */
-import { statSync } from "node:fs";
 import { HostFailure, observeError } from "../failure.ts";
 import { type Connection, LibvirtFailure } from "./connection.ts";
-import { readAllTargets } from "./domain-xml.ts";
+import { readAllTargets, readDomainXml } from "./domain-xml.ts";
 import { VIR_ERR } from "./errors.ts";
 import type { Ptr } from "./ffi.ts";
 import { readJob, readXml, withDomain } from "./inspect.ts";
@@ -10,7 +9,7 @@ import type { CallOps } from "./ipc.ts";
 import type { RuntimeIds } from "./runtime-id.ts";
 import { attr, child, parseXml } from "./xml.ts";
 
-/** The domain's QEMU, its account, and the targets of all its disks, read-only ones too. */
+/** The domain's QEMU, its account, and the targets of all its disks, read-only ones too. @throws HostFailure */
 export function readOwner(
   c: Connection,
   handle: Ptr,
@@ -18,10 +17,12 @@ export function readOwner(
   runtimeIds: RuntimeIds,
 ): CallOps["owner"]["output"] {
   return withDomain(c, handle, vmId, (domain) => {
-    const process = runtimeIds.findProcess(vmId);
+    const xml = readXml(c, domain);
+    const run = { vmId, name: c.lib.domainGetName(domain), domainId: readDomainXml(xml).id };
+    const process = runtimeIds.findProcess(run);
     if (process === null) return null;
-    const { uid, gid } = statSync(`/proc/${process.pid}`);
-    return { pid: process.pid, uid, gid, disks: readAllTargets(readXml(c, domain)) };
+    const { pid, uid, gid } = process;
+    return { pid, uid, gid, disks: readAllTargets(xml) };
   });
 }
 

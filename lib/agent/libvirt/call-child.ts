@@ -82,6 +82,7 @@ const isHostScope = (thrown: unknown): boolean =>
   thrown instanceof OpenFailure || (thrown instanceof LibvirtFailure && thrown.lost);
 
 process.on("message", (request: CallRequest) => {
+  runtimeIds.beginRequest();
   try {
     send({ type: "result", id: request.id, value: perform(request) });
   } catch (thrown) {

@@ -11,23 +11,37 @@ const HOST_PROBE_DEADLINE_MS = 3_000;
 const HOST_PAUSE_MS = 1_000;
 const HOST_LONGEST_PAUSE_MS = 5_000;
 /** A child busy for longer than this counts as lost for now: others wait for a fresh one instead. */
-const SLOW_AFTER_MS = 1_000;
+export const SLOW_AFTER_MS = 1_000;
+/** A read of a domain is given up after so long where somebody waits and no further child may be made. */
+const CROWDED_DEADLINE_MS = 3_000;
+/** What only looks: nothing is at work in the daemon that its caller would have to look for afterwards. */
+const READS: ReadonlySet<CallOp> = new Set<CallOp>(["inspect", "state", "owner", "writers", "backupLook"]);
 const IDLE_EXTRA_MS = 30_000;
 
 type Waiting = {
   op: CallOp;
   vmId: string | null;
-  run: (process: CallProcess) => Promise<void>;
+  run: (process: Caller) => Promise<void>;
   refuse: (failure: CallFailure) => void;
 };
 
 export type CallOptions = { vmId?: string; deadlineMs?: number };
+/** What the pool needs of a call child. */
+export type Caller = Pick<
+  CallProcess,
+  "call" | "isIdle" | "isDead" | "busySince" | "idleSince" | "isRetired" | "canGiveUp" | "giveUp" | "retire" | "kill"
+>;
+export type MakeCaller = (uri: string, onExit: (process: Caller) => void) => Caller;
+type PoolOptions = { size?: number; max?: number; makeCaller?: MakeCaller };
 
 export class CallPool {
   readonly #uri: string;
   readonly #size: number;
   readonly #max: number;
-  #processes: CallProcess[] = [];
+  readonly #makeCaller: MakeCaller;
+  #processes: Caller[] = [];
+  /** Children that read a domain. */
+  readonly #reads = new Set<Caller>();
   #queue: Waiting[] = [];
   readonly #busyDomains = new Set<string>();
   readonly #circuits = new Map<string, Circuit>();
@@ -38,8 +52,12 @@ export class CallPool {
   lostChildren = 0;
 
   /** @param size children kept (one is forked in half a second of processor time); up to `max` while others are slow. */
-  constructor(uri: string, { size = 4, max = 8 }: { size?: number; max?: number } = {}) {
+  constructor(
+    uri: string,
+    { size = 4, max = 8, makeCaller = (...args) => new CallProcess(...args) }: PoolOptions = {},
+  ) {
     this.#uri = uri;
+    this.#makeCaller = makeCaller;
     this.#size = size;
     this.#max = max;
     this.#ticker = setInterval(() => this.#tick(), 250);
@@ -66,6 +84,8 @@ export class CallPool {
         refuse: reject,
         run: async (process) => {
           try {
+            // A domain's call says nothing of the host when it hangs: while the host's circuit is open its question goes first.
+            if (vmId !== undefined && this.#host.isOpen) await this.#askHost(process);
             const value = await process.call(op, input, deadlineMs);
             this.#succeeded(vmId ?? null);
             resolve(value);
@@ -119,6 +139,18 @@ export class CallPool {
     void this.#probeHost();
   }
 
+  /** @throws CallFailure of the host's scope when the daemon does not answer */
+  async #askHost(process: Caller): Promise<void> {
+    try {
+      await process.call("versions", {}, HOST_PROBE_DEADLINE_MS);
+    } catch (thrown) {
+      const { error, scope, hung, libvirt } = thrown as CallFailure;
+      // An error of its own is an answer too.
+      if (scope === "host" || hung) throw new CallFailure(error, "host", hung, libvirt);
+    }
+    this.#host.succeed();
+  }
+
   /** After a domain hung: is it the daemon? Then the host's circuit opens too, before the others run into it. */
   async #probeHost(): Promise<void> {
     if (this.#host.isOpen) return;
@@ -145,7 +177,7 @@ export class CallPool {
       if (this.#closed) return;
       if (waiting.vmId !== null && this.#busyDomains.has(waiting.vmId)) continue;
       const refusal = this.#refusal(waiting);
-      const process = refusal === null ? this.#idleProcess() : null;
+      const process = refusal === null ? (this.#idleProcess() ?? this.#giveUpSlowest()) : null;
       if (refusal === null && process === null) continue;
       this.#queue.splice(this.#queue.indexOf(waiting), 1);
       if (refusal !== null) waiting.refuse(refusal);
@@ -153,27 +185,39 @@ export class CallPool {
     }
   }
 
-  #start(waiting: Waiting, process: CallProcess): void {
-    const { vmId } = waiting;
+  #start(waiting: Waiting, process: Caller): void {
+    const { vmId, op } = waiting;
+    if (vmId !== null && READS.has(op)) this.#reads.add(process);
     this.#host.enter();
     if (vmId !== null) {
       this.#circuits.get(vmId)?.enter();
       this.#busyDomains.add(vmId);
     }
     void waiting.run(process).finally(() => {
+      this.#reads.delete(process);
       if (vmId !== null) this.#busyDomains.delete(vmId);
       this.#dispatch();
     });
   }
 
-  #idleProcess(): CallProcess | null {
+  /** Where domains that hang hold every child: the one that is read the longest fails early, and a new child is made. */
+  #giveUpSlowest(): Caller | null {
+    const since = (process: Caller): number => process.busySince ?? Number.POSITIVE_INFINITY;
+    const [slowest] = [...this.#reads]
+      .filter((process) => process.canGiveUp && Date.now() - since(process) > CROWDED_DEADLINE_MS)
+      .sort((a, b) => since(a) - since(b));
+    slowest?.giveUp();
+    return slowest === undefined ? null : this.#idleProcess();
+  }
+
+  #idleProcess(): Caller | null {
     const idle = this.#processes.find((p) => p.isIdle);
     if (idle !== undefined) return idle;
     const now = Date.now();
     const alive = this.#processes.filter((p) => !p.isDead);
     const slow = alive.filter((p) => p.busySince !== null && now - p.busySince > SLOW_AFTER_MS).length;
     if (alive.length >= Math.min(this.#size + slow, this.#max)) return null;
-    const process = new CallProcess(this.#uri, (gone) => {
+    const process = this.#makeCaller(this.#uri, (gone) => {
       this.#processes = this.#processes.filter((p) => p !== gone);
       if (this.#closed) return;
       if (!gone.isRetired) this.lostChildren += 1;

@@ -96,6 +96,16 @@ export class CallProcess {
     this.kill();
   }
 
+  /** A request is at work, and not the opening of the connection, which has a deadline of its own. */
+  get canGiveUp(): boolean {
+    return this.#pending !== null && !this.#pending.opening;
+  }
+
+  /** The request at work fails as one that hangs, before its deadline. */
+  giveUp(): void {
+    this.#expire();
+  }
+
   kill(): void {
     this.#dead = true;
     this.#child.kill("SIGKILL");
@@ -107,6 +117,8 @@ export class CallProcess {
     if (reply.type === "opening" || reply.type === "opened") {
       clearTimeout(pending.timer);
       pending.opening = reply.type === "opening";
+      // Only now libvirt is asked: to start is not to be slow.
+      this.busySince = Date.now();
       pending.timer = setTimeout(() => this.#expire(), pending.opening ? OPEN_DEADLINE_MS : pending.deadlineMs);
     } else if (reply.id === pending.id) {
       this.#settle((p) => {
@@ -129,12 +141,16 @@ export class CallProcess {
           true,
         )
       : new CallFailure(
-          observeError("timeout", `The host did not answer within ${pending.deadlineMs / 1000} s.`),
+          observeError("timeout", `The host did not answer within ${this.#busySeconds()} s.`),
           "domain",
           true,
         );
     this.kill();
     this.#settle((p) => p.reject(failure));
+  }
+
+  #busySeconds(): number {
+    return Math.round((Date.now() - (this.busySince ?? Date.now())) / 1000);
   }
 
   #settle(finish: (pending: Pending) => void): void {

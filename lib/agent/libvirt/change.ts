@@ -8,7 +8,8 @@ import { CREATE_REDEFINE, deleteCheckpoint, lookupCheckpoint } from "./delete-ch
 import { readDomainXml } from "./domain-xml.ts";
 import { VIR_ERR } from "./errors.ts";
 import type { Ptr } from "./ffi.ts";
-import { isActive, isAtWork, readJob, readState, readXml, withDomain } from "./inspect.ts";
+import { isAtWork, readJob, readState, readXml, withDomain } from "./inspect.ts";
+import { isActive } from "./power.ts";
 import type { RuntimeIds } from "./runtime-id.ts";
 
 const CREATE_REDEFINE_VALIDATE = 4;

@@ -5,19 +5,16 @@
  * | bitmap of the backup's checkpoint | contents | says                                            |
  * |-----------------------------------|----------|-------------------------------------------------|
  * | healthy, nothing in it            | equal    | equal                                           |
- * | healthy, nothing in it            | differ   | differs: the backup is wrong                    |
+ * | healthy, nothing in it            | differ   | differs: the backup is wrong, or the disk is    |
  * | healthy, something in it          | –        | not-comparable: written to since                |
  * | not named, missing or broken      | equal    | equal: it is what it is                         |
  * | not named, missing or broken      | differ   | not-comparable: nobody knows what changed since |
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { isHealthy, viewBitmaps } from "#chain/bitmaps.ts";
 import type { DiskLayer, DiskObservation } from "#chain/model.ts";
 import type { CompareDisk, Compared } from "../backups/verify/verify.ts";
 import { HostFailure } from "../failure.ts";
-import { readColdExtents } from "../qemu/extents.ts";
+import { readColdBitmap } from "../qemu/extents.ts";
 import { runWithProgress } from "../qemu/progress.ts";
 import type { CallPool } from "./call-pool.ts";
 import { observeDomain } from "./observe.ts";
@@ -36,19 +33,15 @@ async function readWrittenSince(disk: DiskObservation, layers: Layers, checkpoin
   const view = viewBitmaps(disk.target, layers).get(checkpointId);
   if (view === undefined) return unknown(`the disk has no bitmap '${checkpointId}'`);
   if (!isHealthy(view)) return unknown(`bitmap '${checkpointId}' is ${view.state}`);
-  const folder = await mkdtemp(join(tmpdir(), "driftline-nbd-"));
   try {
-    for (const [i, { layer }] of view.held.entries()) {
-      const image = { path: layer.path, format: layer.format, bitmap: checkpointId };
-      const extents = await readColdExtents(image, join(folder, `${i}.sock`));
-      const bytes = extents.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
-      if (bytes > 0) return { isKnown: true, words: `${bytes} bytes were written since '${checkpointId}'` };
-    }
-    return null;
+    const extents = await readColdBitmap(
+      view.held.map(({ layer }) => layer),
+      checkpointId,
+    );
+    const bytes = extents.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+    return bytes === 0 ? null : { isKnown: true, words: `${bytes} bytes were written since '${checkpointId}'` };
   } catch (thrown) {
     return unknown(`bitmap '${checkpointId}' cannot be read: ${wordsOf(thrown)}`);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
   }
 }
 

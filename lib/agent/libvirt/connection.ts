@@ -77,3 +77,13 @@ export class Connection {
     }
   }
 }
+
+/** null when libvirt says `code`; any other failure goes on. */
+export function orNull<T>(call: () => T, code: number): T | null {
+  try {
+    return call();
+  } catch (thrown) {
+    if (thrown instanceof LibvirtFailure && thrown.code === code) return null;
+    throw thrown;
+  }
+}

@@ -11,7 +11,7 @@ import { toItem } from "../operations/observation.ts";
 import { BackupJobs } from "./backup-jobs.ts";
 import { makeBackupOperations } from "./backup-operations.ts";
 import { BackupWatch } from "./backup-watch.ts";
-import { CallPool } from "./call-pool.ts";
+import { CallPool, SLOW_AFTER_MS } from "./call-pool.ts";
 import { EventSource } from "./event-source.ts";
 import { readExtents } from "./extents.ts";
 import { observeDomain } from "./observe.ts";
@@ -122,7 +122,8 @@ export function openLibvirtDriver({ uri, qmp, repositories }: LibvirtOptions): H
     },
     async observe({ vmIds, known, signal }: ObserveRequest) {
       const ids = vmIds ?? (await pool.call("ids", {}));
-      return mapConcurrent(new Set(ids), DOMAINS_AT_ONCE, signal, (vmId) => observeOne(vmId, known?.[vmId]));
+      const limits = { atOnce: DOMAINS_AT_ONCE, slowAfterMs: SLOW_AFTER_MS };
+      return mapConcurrent(new Set(ids), limits, signal, (vmId) => observeOne(vmId, known?.[vmId]));
     },
     extents: (request) => readExtents({ pool, pulls, qmp }, request),
     events: (signal) => events.subscribe(signal),

@@ -21,7 +21,11 @@ describe("libvirt's events in words", () => {
   });
 
   it("tells the end of a block job, not that it became ready", () => {
-    expect(blockJobEvent("vda", 2, 0)).toEqual({ event: "block-job-ended", detail: "copy vda completed" });
+    const copied = { disk: "vda", type: "copy", outcome: "completed" };
+    const detail = "copy vda completed";
+    expect(blockJobEvent("vda", 2, 0)).toEqual({ event: "block-job-ended", detail, blockJob: copied });
+    expect(blockJobEvent("vda", 5, 2)?.blockJob).toEqual({ disk: "vda", type: "backup", outcome: "canceled" });
+    expect(blockJobEvent("vda", 9, 0)?.blockJob).toEqual({ disk: "vda", type: "unknown", outcome: "completed" });
     expect(blockJobEvent("vda", 2, 3)).toBeNull();
   });
 });

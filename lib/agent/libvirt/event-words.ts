@@ -1,8 +1,8 @@
 /** libvirt's event numbers as the words of the API. */
-import type { HostEvent } from "#contract/agent.ts";
+import { BLOCK_JOB_OUTCOMES, BLOCK_JOB_TYPES, type HostEvent } from "#contract/agent.ts";
 
 type DomainEvent = Extract<HostEvent, { type: "domain" }>;
-export type RawEvent = Pick<DomainEvent, "event" | "detail">;
+export type RawEvent = Pick<DomainEvent, "event" | "detail" | "blockJob">;
 
 /** virDomainEventType with its details, in libvirt's order. */
 const LIFECYCLE: [DomainEvent["event"], string[]][] = [
@@ -51,14 +51,11 @@ export function lifecycleEvent(type: number, detail: number): RawEvent {
   return { event, detail: word };
 }
 
-/** virDomainBlockJobType and virConnectDomainEventBlockJobStatus. */
-const JOB_TYPE = ["unknown", "pull", "copy", "commit", "active-commit", "backup"];
-const JOB_STATUS = ["completed", "failed", "canceled"];
-
 /** The end of a block job; null while it only becomes ready. */
 export function blockJobEvent(disk: string, type: number, status: number): RawEvent | null {
-  const ended = JOB_STATUS[status];
-  return ended === undefined
-    ? null
-    : { event: "block-job-ended", detail: `${JOB_TYPE[type] ?? type} ${disk} ${ended}` };
+  const outcome = BLOCK_JOB_OUTCOMES[status];
+  if (outcome === undefined) return null;
+  const known = BLOCK_JOB_TYPES[type];
+  const detail = `${known ?? type} ${disk} ${outcome}`;
+  return { event: "block-job-ended", detail, blockJob: { disk, type: known ?? "unknown", outcome } };
 }

@@ -1,43 +1,30 @@
 /** Dirty extents of one bitmap of one disk: from the image of a stopped domain, from a pull job of a running one. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { LayerBitmap } from "#chain/model.ts";
+import { type BitmapView, viewBitmaps } from "#chain/bitmaps.ts";
 import type { Extents } from "#contract/common.ts";
 import { ProblemError } from "#contract/problem.ts";
 import type { ExtentsRequest } from "../driver.ts";
 import { HostFailure, observeError } from "../failure.ts";
 import { LOST_BACKUP_WORDS } from "../host-error.ts";
-import { type DirtyExtent, foldExtents, readColdExtents } from "../qemu/extents.ts";
+import { foldExtents, readColdBitmap } from "../qemu/extents.ts";
 import type { LiveDisk } from "../qemu/nodes.ts";
 import type { CallPool } from "./call-pool.ts";
 import { readColdDisks } from "./cold.ts";
-import type { InspectedDisk, Inspection } from "./ipc.ts";
+import type { Inspection } from "./ipc.ts";
 import type { PullJobs } from "./pull-jobs.ts";
 
 function notFound(what: string, subject: string): never {
   throw new ProblemError("not_found", what, { subject });
 }
 
-function findBitmap({ layers }: LiveDisk, name: string): LayerBitmap {
-  const bitmap = layers.flatMap((layer) => layer.bitmaps).find((b) => b.name === name);
+function findBitmap(target: string, { layers }: LiveDisk, name: string): BitmapView {
+  const bitmap = viewBitmaps(target, layers).get(name);
   if (bitmap === undefined) return notFound("This disk has no such bitmap.", name);
-  if (bitmap.inconsistent) {
+  if (bitmap.state === "inconsistent") {
     throw new ProblemError("unsupported", "This bitmap is inconsistent: QEMU does not tell its extents.", {
       subject: name,
     });
   }
   return bitmap;
-}
-
-async function readCold(disk: InspectedDisk, name: string): Promise<DirtyExtent[]> {
-  const folder = await mkdtemp(join(tmpdir(), "driftline-nbd-"));
-  try {
-    const image = { path: disk.source ?? "", format: disk.format, bitmap: name };
-    return await readColdExtents(image, join(folder, "nbd.sock"));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }
 
 /** A running domain shows a bitmap only inside a backup job, and only as a checkpoint that libvirt knows. */
@@ -72,10 +59,11 @@ export async function readExtents(
   const read = disk.live ?? (await readColdDisks(pool, vmId, [disk]))[0];
   if (read === undefined) return notFound("This domain has no such writable disk.", target);
   if (!read.ok) throw new HostFailure(read.error);
-  const { granularity } = findBitmap(read.value, name);
+  const { granularity, held } = findBitmap(target, read.value, name);
   const virtualSize = read.value.virtualSize ?? 0;
   if (isLive) assertCanPull(inspection, request);
-  const extents = isLive ? await pulls.read({ vmId, target, name }) : await readCold(disk, name);
+  const layers = held.map(({ layer }) => layer);
+  const extents = isLive ? await pulls.read({ vmId, target, name }) : await readColdBitmap(layers, name);
   return {
     disk: target,
     bitmap: name,

@@ -4,39 +4,21 @@ import type { HostCheckpoint, HostJob, ImageIdentity, Power, Read } from "#chain
 import { HostFailure, observeError, toObserveError } from "../failure.ts";
 import { BlockNodes, QUERY_NAMED_BLOCK_NODES, readBlockNodes } from "../qemu/nodes.ts";
 import { readCheckpoints } from "./checkpoint-xml.ts";
-import { type Connection, LibvirtFailure } from "./connection.ts";
+import { type Connection, LibvirtFailure, orNull } from "./connection.ts";
 import { type DomainDisk, readDomainXml } from "./domain-xml.ts";
 import { VIR_ERR, VIR_FROM_QEMU } from "./errors.ts";
 import { decodeTypedParams, type Out, type Ptr, takePointers } from "./ffi.ts";
 import type { InspectedDisk, Inspection } from "./ipc.ts";
+import { isActive, powerOf } from "./power.ts";
 import type { RuntimeIds } from "./runtime-id.ts";
 
 const LIST_TOPOLOGICAL = 2;
 const XML_NO_DOMAIN = 2;
 
-/** virDomainState: 1 running, 2 blocked, 3 paused, 4 shutting down, 5 shut off, 6 crashed, 7 suspended by the guest. */
-const POWER: Record<number, Power> = {
-  1: "running",
-  2: "running",
-  3: "paused",
-  4: "running",
-  5: "shut-off",
-  6: "shut-off",
-  7: "paused",
-};
-export const isActive = (power: Power): boolean => power === "running" || power === "paused";
-
 /** Looks the domain up by its UUID, hands it to `read` and frees it; null when libvirt knows none. */
 export function withDomain<T>(c: Connection, handle: Ptr, vmId: string, read: (domain: Ptr) => T): T | null {
   const domain = c.lib.domainLookupByUuid(handle, vmId);
-  if (domain === null) {
-    try {
-      return c.fail();
-    } catch (thrown) {
-      if (thrown instanceof LibvirtFailure && thrown.code === VIR_ERR.NO_DOMAIN) return null;
-      throw thrown;
-    }
-  }
+  if (domain === null) return orNull(() => c.fail(), VIR_ERR.NO_DOMAIN);
   try {
     return read(domain);
   } finally {
@@ -47,7 +29,7 @@ export function withDomain<T>(c: Connection, handle: Ptr, vmId: string, read: (d
 export function readPower(c: Connection, domain: Ptr): Power {
   const state: Out<number> = [0];
   if (c.lib.domainGetState(domain, state, [0], 0) < 0) c.fail();
-  return POWER[state[0]] ?? "unknown";
+  return powerOf(state[0]);
 }
 
 export function readXml(c: Connection, domain: Ptr): string {
@@ -192,7 +174,8 @@ export function readState(
   domainId: number | null,
 ): { power: Power; runtimeId: string | null } {
   const power = readPower(c, domain);
-  return { power, runtimeId: isActive(power) ? runtimeIds.find(vmId, domainId) : null };
+  const find = () => runtimeIds.find({ vmId, name: c.lib.domainGetName(domain), domainId });
+  return { power, runtimeId: isActive(power) ? find() : null };
 }
 
 /**

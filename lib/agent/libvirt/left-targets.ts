@@ -5,7 +5,8 @@
 import { HostFailure } from "../failure.ts";
 import { namesOf, QUERY_NAMED_BLOCK_NODES, readBlockNodes } from "../qemu/nodes.ts";
 import type { Ptr } from "./ffi.ts";
-import { isActive, monitorCommand, type Reader, readJob, readPower, withDomain } from "./inspect.ts";
+import { monitorCommand, type Reader, readJob, readPower, withDomain } from "./inspect.ts";
+import { isActive } from "./power.ts";
 
 /** libvirt's names for what it adds: `libvirt-6-format` on top of `libvirt-6-storage`, so that this order takes both. */
 const OF_LIBVIRT = /^libvirt-\d+-(format|storage)$/;

@@ -1,9 +1,11 @@
 /** All domains of the host. */
-import type { Connection } from "./connection.ts";
+import { type Connection, orNull } from "./connection.ts";
 import { readDomainXml } from "./domain-xml.ts";
+import { VIR_ERR } from "./errors.ts";
 import { type Out, type Ptr, takePointers } from "./ffi.ts";
-import { isActive, readPower } from "./inspect.ts";
+import { readPower, readXml } from "./inspect.ts";
 import type { ListedDomain } from "./ipc.ts";
+import { isActive } from "./power.ts";
 import type { RuntimeIds } from "./runtime-id.ts";
 
 function withAllDomains<T>(c: Connection, handle: Ptr, read: (domain: Ptr, vmId: string) => T): T[] {
@@ -24,21 +26,25 @@ function withAllDomains<T>(c: Connection, handle: Ptr, read: (domain: Ptr, vmId:
 
 export const listIds = (c: Connection, handle: Ptr): string[] => withAllDomains(c, handle, (_, vmId) => vmId);
 
-/** Every domain with its writable disks. One that vanished between the list and its read is left out. */
+/** The domain with its writable disks. @throws LibvirtFailure, also `NO_DOMAIN` where it vanished since it was listed */
+function readListed(c: Connection, domain: Ptr, vmId: string, runtimeIds: RuntimeIds): ListedDomain {
+  const xml = readDomainXml(readXml(c, domain));
+  const power = readPower(c, domain);
+  const name = c.lib.domainGetName(domain);
+  return {
+    vmId,
+    name,
+    power,
+    persistent: c.lib.domainIsPersistent(domain) === 1,
+    runtimeId: isActive(power) ? runtimeIds.find({ vmId, name, domainId: xml.id }) : null,
+    disks: xml.disks.map(({ target, source, format }) => ({ target, source, format })),
+  };
+}
+
+/** Every domain. One that vanished between the list and its read is left out; any other that cannot be read fails it. */
 export function listDomains(c: Connection, handle: Ptr, runtimeIds: RuntimeIds): ListedDomain[] {
-  const listed = withAllDomains(c, handle, (domain, vmId): ListedDomain | null => {
-    const text = c.lib.domainGetXml(domain, 0);
-    if (text === null) return null;
-    const xml = readDomainXml(text);
-    const power = readPower(c, domain);
-    return {
-      vmId,
-      name: c.lib.domainGetName(domain),
-      power,
-      persistent: c.lib.domainIsPersistent(domain) === 1,
-      runtimeId: isActive(power) ? runtimeIds.find(vmId, xml.id) : null,
-      disks: xml.disks.map(({ target, source, format }) => ({ target, source, format })),
-    };
-  });
+  const listed = withAllDomains(c, handle, (domain, vmId) =>
+    orNull(() => readListed(c, domain, vmId, runtimeIds), VIR_ERR.NO_DOMAIN),
+  );
   return listed.filter((domain) => domain !== null);
 }

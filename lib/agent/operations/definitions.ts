@@ -1,9 +1,10 @@
 /** Offences of a list of definitions that a schema cannot see. The list comes parents first. */
+import type { Observation } from "#chain/model.ts";
+import { checkDefinition } from "#chain/names.ts";
 import { orderCheckpoints } from "#chain/order.ts";
 import type { RedefineInput } from "#contract/agent-operations.ts";
-import { TEMPORARY_CHECKPOINT } from "./host-steps.ts";
+import type { Offence } from "#contract/offences.ts";
 
-export type Offence = { field: string; reason: string };
 type Definitions = RedefineInput["checkpoints"];
 
 /** Names and disks that come twice, parents that are unknown, stand later or lead in a circle, times before 1970. */
@@ -16,7 +17,8 @@ export function findOffences(checkpoints: Definitions): Offence[] {
     const at = `checkpoints[${i}]`;
     const earlier = first.get(id);
     if (earlier !== i) offences.push({ field: `${at}.id`, reason: `'${id}' is checkpoints[${earlier}] already` });
-    if (id === TEMPORARY_CHECKPOINT) offences.push({ field: `${at}.id`, reason: "this name is kept for the agent" });
+    for (const { field, reason } of checkDefinition({ id, createdAt }))
+      offences.push({ field: `${at}.${field}`, reason });
     const parent = parentId === null ? -1 : first.get(parentId);
     if (parent === undefined) {
       offences.push({ field: `${at}.parentId`, reason: `'${parentId}' is not in this list` });
@@ -25,8 +27,6 @@ export function findOffences(checkpoints: Definitions): Offence[] {
     } else if (parent > i) {
       offences.push({ field: `${at}.parentId`, reason: `'${parentId}' stands later: parents come first` });
     }
-    if (Date.parse(createdAt) < 0)
-      offences.push({ field: `${at}.createdAt`, reason: "libvirt knows no time before 1970" });
     offences.push(...repeatedDisks(disks, at));
   }
   return offences;
@@ -49,7 +49,8 @@ function repeatedDisks(disks: { target: string }[], at: string): Offence[] {
 }
 
 /** Disks that the domain does not have. */
-export function findUnknownDisks(checkpoints: Definitions, attached: ReadonlySet<string>): Offence[] {
+export function findUnknownDisks(checkpoints: Definitions, { disks: found }: Pick<Observation, "disks">): Offence[] {
+  const attached = new Set(found.map(({ target }) => target));
   return checkpoints.flatMap(({ disks }, i) =>
     disks.flatMap(({ target }, j) =>
       attached.has(target)

@@ -1,4 +1,5 @@
 /** Deletes bitmaps that no checkpoint of libvirt needs to own: through libvirt while the domain runs, else in the images. */
+import { toRounds } from "#chain/plan/bitmap-rounds.ts";
 import type { DeleteBitmapsInput, DeleteBitmapsResult, HostError } from "#contract/agent-operations.ts";
 import { invalidInput } from "#contract/offences.ts";
 import { hostError } from "../host-error.ts";
@@ -41,20 +42,6 @@ export function changesOf(round: readonly Item[]): Change[] {
     { do: "define", id: TEMPORARY_CHECKPOINT, parentId: null, createdAt, disks },
     { do: "delete", id: TEMPORARY_CHECKPOINT, metadataOnly: false },
   ];
-}
-
-/** Rounds of at most one bitmap a disk. */
-function toRounds(items: Item[]): Item[][] {
-  const rounds: Item[][] = [];
-  const count = new Map<string, number>();
-  for (const item of items) {
-    const n = count.get(item.disk) ?? 0;
-    count.set(item.disk, n + 1);
-    const round = rounds[n];
-    if (round === undefined) rounds[n] = [item];
-    else round.push(item);
-  }
-  return rounds;
 }
 
 class Removals {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { DomainLocks } from "./domain-locks.ts";
 
 describe("domain locks", () => {
@@ -14,6 +14,48 @@ describe("domain locks", () => {
     first.resolve("done");
     expect(await held).toBe("done");
     expect(await locks.run("a", "redefine", async () => "next")).toBe("next");
+  });
+
+  it("are waited for while somebody only looks, and a look does not wait for a change", async () => {
+    const locks = new DomainLocks();
+    const looking = Promise.withResolvers<string>();
+    const begun = Promise.withResolvers<void>();
+    const changing = Promise.withResolvers<string>();
+    const look = locks.look("a", "read extents", () => looking.promise);
+    let isBegun = false;
+    const change = locks.run("a", "redefine", () => {
+      isBegun = true;
+      begun.resolve();
+      return changing.promise;
+    });
+    expect(await locks.run("b", "redefine", async () => "other")).toBe("other");
+    expect(isBegun).toBe(false);
+    looking.resolve("seen");
+    expect(await look).toBe("seen");
+    await begun.promise;
+    await expect(locks.look("a", "read extents", async () => "never")).rejects.toMatchObject({
+      code: "vm_busy",
+      message: expect.stringContaining("redefine, since 2"),
+    });
+    changing.resolve("done");
+    expect(await change).toBe("done");
+    expect(await locks.look("a", "read extents", async () => "seen")).toBe("seen");
+  });
+
+  it("are not waited for longer than a look may take", async () => {
+    vi.useFakeTimers();
+    try {
+      const locks = new DomainLocks();
+      void locks.look("a", "read extents", () => new Promise(() => undefined));
+      const refused = expect(locks.run("a", "redefine", async () => "never")).rejects.toMatchObject({
+        code: "vm_busy",
+        message: expect.stringContaining("read extents"),
+      });
+      await vi.advanceTimersByTimeAsync(10_000);
+      await refused;
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("are given back by a call that failed", async () => {

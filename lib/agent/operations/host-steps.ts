@@ -40,8 +40,4 @@ export type HostSteps = {
   removeImageBitmap(pin: Pin, image: ImageBitmap): Promise<HostError | null>;
 };
 
-/**
- * Name of the definition that lives for the time of one deletion of bitmaps on a running domain. Never shown to
- * anybody as a checkpoint; a second one replaces the first.
- */
-export const TEMPORARY_CHECKPOINT = "driftline.temporary";
+export { TEMPORARY_CHECKPOINT } from "#chain/names.ts";

@@ -20,8 +20,13 @@ const names = (count: number) => Array.from({ length: count }, (_, i) => `c${Str
 
 describe("bulk redefine on a host that fails", () => {
   let host: InterferedHost;
+  let pauses: number;
+  const pause = async (): Promise<void> => {
+    pauses += 1;
+  };
   beforeEach(() => {
     host = openInterferedHost();
+    pauses = 0;
   });
   afterEach(() => host.close());
 
@@ -29,7 +34,7 @@ describe("bulk redefine on a host that fails", () => {
     for (const target of ["vda", "vdb"]) host.sim.addBitmaps(host.vmId, target, ids);
   }
   const run = (ids: string[], mode: "strict" | "salvage" = "strict") =>
-    redefine(host.steps, { vmId: host.vmId, checkpoints: lineOf(ids), mode });
+    redefine(host.steps, { vmId: host.vmId, checkpoints: lineOf(ids), mode }, pause);
   const setFailure = (failure: "timeout" | null) =>
     host.sim.changeDomain(host.vmId, (domain) => {
       domain.failure = failure;
@@ -60,11 +65,23 @@ describe("bulk redefine on a host that fails", () => {
     expect([again.defined.length, again.replaced]).toEqual([118, ["c000", "c007"]]);
   });
 
-  it("strict says what is still defined when even taking back fails", async () => {
+  it("strict takes back what it defined once another's job, which it met between two batches, has ended", async () => {
+    const ids = names(70);
+    prepare(ids);
+    // The lock is held from the second batch on, until it was waited for three times.
+    host.interfere((_, n) => (n >= 50 && pauses < 3 ? LOCKED : null));
+    const result = await run(ids);
+    expect(result.failed).toEqual([{ id: "c050", error: LOCKED }]);
+    expect(result.rolledBack).toEqual(ids.slice(0, 50).reverse());
+    expect([result.defined, await listed()]).toEqual([[], []]);
+  });
+
+  it("strict says what is still defined when even taking back fails, and does not wait for ever", async () => {
     const ids = names(10);
     prepare(ids);
     host.interfere((_, n) => (n === 6 || n > 8 ? LOCKED : null));
     const result = await run(ids);
+    expect(pauses).toBe(40);
     expect(result.rolledBack).toEqual(["c005", "c004"]);
     expect(result.defined).toEqual(["c000", "c001", "c002", "c003"]);
     expect((await listed()).map(({ id }) => id)).toEqual(result.defined);

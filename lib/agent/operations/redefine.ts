@@ -1,5 +1,7 @@
 /** Bulk redefine: makes libvirt's list equal to the wanted one, parents first, having looked at every bitmap first. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { LIMITS } from "#chain/limits.ts";
+import type { Observation } from "#chain/model.ts";
 import type { HostError, RedefineInput, RedefineResult } from "#contract/agent-operations.ts";
 import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
@@ -10,8 +12,13 @@ import type { Change, Define, HostSteps } from "./host-steps.ts";
 import { BATCH, PinnedWork } from "./pinned-work.ts";
 import { isSame, type Listed, planRedefine } from "./redefine-plan.ts";
 
+/** While another's job holds the VM, what was made is taken back as soon as that job ends, if it ends within this time. */
+const ROLL_BACK_PAUSE_MS = 500;
+const ROLL_BACK_WAIT_MS = 20_000;
+
 /** One definition that this call made, and what stood there before; null: nothing. */
 type Made = { define: Define; previous: Listed | null };
+type Pause = (ms: number) => Promise<unknown>;
 
 class Redefinition {
   readonly #work: PinnedWork;
@@ -25,9 +32,11 @@ class Redefinition {
   readonly #unseen: ReadonlySet<string>;
   readonly #failed = new Map<string, HostError>();
   readonly #rolledBack: string[] = [];
+  readonly #pause: Pause;
 
-  constructor(work: PinnedWork, { checkpoints, mode }: RedefineInput) {
+  constructor(work: PinnedWork, { checkpoints, mode }: RedefineInput, pause: Pause) {
     this.#work = work;
+    this.#pause = pause;
     this.#wanted = checkpoints;
     this.#isStrict = mode === "strict";
     this.#listed = listedOf(work);
@@ -83,6 +92,7 @@ class Redefinition {
 
   /** Takes back what this call made, the last first; metadata only. Each step may be done twice. */
   async #rollBack(): Promise<void> {
+    const mayWait = waitsFor(this.#pause);
     while (this.#made.length > 0) {
       const batch = this.#made.slice(-BATCH).reverse();
       const outcome = await this.#work.change(batch.map(undo));
@@ -93,7 +103,7 @@ class Redefinition {
         if (previous === null) this.#listed.delete(define.id);
         else this.#listed.set(define.id, previous);
       }
-      if (outcome.error !== null) return;
+      if (outcome.error !== null && !(isHeldForNow(outcome.error) && (await mayWait()))) return;
     }
   }
 
@@ -128,6 +138,20 @@ class Redefinition {
   }
 }
 
+const isHeldForNow = ({ code, retryable }: HostError): boolean => code === "lock-held" && retryable;
+
+/** Waits a moment and says true; false when the time for it is over, which libvirt's own waiting counts into. */
+function waitsFor(pause: Pause): () => Promise<boolean> {
+  const until = performance.now() + ROLL_BACK_WAIT_MS;
+  let left = ROLL_BACK_WAIT_MS / ROLL_BACK_PAUSE_MS;
+  return async () => {
+    left -= 1;
+    if (left < 0 || performance.now() > until) return false;
+    await pause(ROLL_BACK_PAUSE_MS);
+    return true;
+  };
+}
+
 const NOTHING: Listed = { parentId: null, createdAt: "", hasDisksElement: false, disks: [] };
 
 const listedOf = (work: PinnedWork): Map<string, Listed> => new Map(work.listed.map((c) => [c.id, c]));
@@ -143,22 +167,24 @@ function undo({ define, previous }: Made): Change {
  * bitmap is left out. What libvirt lists beyond the wanted list stays as it is.
  * @throws ProblemError `invalid_input` with every offence, `not_found`, `conflict`, `vm_busy`; HostFailure
  */
-export async function redefine(host: HostSteps, input: RedefineInput): Promise<RedefineResult> {
+export async function redefine(host: HostSteps, input: RedefineInput, pause: Pause = sleep): Promise<RedefineResult> {
   const began = performance.now();
   const offences = findOffences(input.checkpoints);
-  if (offences.length > 0) throw invalidInput(offences);
-  const work = await PinnedWork.open(host, input.vmId, input.expect);
-  if (input.mode === "strict") {
-    const attached = new Set(work.observation.disks.map(({ target }) => target));
-    const unknown = findUnknownDisks(input.checkpoints, attached);
-    if (unknown.length > 0) throw invalidInput(unknown);
+  const unknownOn = (seen: Observation) => (input.mode === "strict" ? findUnknownDisks(input.checkpoints, seen) : []);
+  if (offences.length > 0) {
+    // A domain that cannot be read now hides nothing of the rest.
+    const unknown = await host.observe(input.vmId).then(unknownOn, () => []);
+    throw invalidInput([...offences, ...unknown]);
   }
+  const work = await PinnedWork.open(host, input.vmId, input.expect);
+  const unknown = unknownOn(work.observation);
+  if (unknown.length > 0) throw invalidInput(unknown);
   const ids = new Set([...work.listed.map(({ id }) => id), ...input.checkpoints.map(({ id }) => id)]);
   if (ids.size > LIMITS.checkpointsPerVm) {
     const detail = `libvirt lists at most ${LIMITS.checkpointsPerVm} checkpoints of a domain; this would make ${ids.size}.`;
     throw new ProblemError("unsupported", detail, { subject: input.vmId });
   }
-  const redefinition = new Redefinition(work, input);
+  const redefinition = new Redefinition(work, input, pause);
   await redefinition.run();
   return await redefinition.finish(began);
 }

@@ -1,6 +1,6 @@
 /** The complete set of checkpoints against libvirt's metadata and the bitmaps, as they are now. Changes nothing. */
 import type { Observation } from "#chain/model.ts";
-import { type ValidateResult, validateSet } from "#chain/validate.ts";
+import { type ValidateInput, type ValidateResult, validateSet } from "#chain/validate.ts";
 import type { RecordedCheckpointInput } from "#contract/agent.ts";
 import { invalidInput, problemOfRead } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
@@ -25,7 +25,7 @@ function findDuplicates(checkpoints: RecordedCheckpointInput[]): { field: string
 }
 
 /** One fresh read of one domain. @throws ProblemError not_found, or why it cannot be read */
-async function observeNow(driver: HostDriver, vmId: string): Promise<Observation> {
+export async function observeNow(driver: HostDriver, vmId: string): Promise<Observation> {
   for await (const item of await driver.observe({ vmIds: [vmId] })) {
     if (item.type === "observation") return item.observation;
     if (item.type === "failed") throw problemOfRead(item.error, vmId);
@@ -35,10 +35,10 @@ async function observeNow(driver: HostDriver, vmId: string): Promise<Observation
 
 export async function validateCheckpoints(
   driver: HostDriver,
-  { vmId, checkpoints }: { vmId: string; checkpoints: RecordedCheckpointInput[] },
+  { vmId, ...set }: Omit<ValidateInput, "observation"> & { vmId: string; checkpoints: RecordedCheckpointInput[] },
 ): Promise<ValidateResult & { observedAt: string }> {
-  const duplicates = findDuplicates(checkpoints);
+  const duplicates = findDuplicates(set.checkpoints);
   if (duplicates.length > 0) throw invalidInput(duplicates);
   const observation = await observeNow(driver, vmId);
-  return { ...validateSet({ checkpoints, observation }), observedAt: observation.observedAt };
+  return { ...validateSet({ ...set, observation }), observedAt: observation.observedAt };
 }

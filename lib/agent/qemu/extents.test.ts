@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type DirtyExtent, foldExtents, readDirtyMap } from "./extents.ts";
+import { type DirtyExtent, foldExtents, readDirtyMap, uniteExtents } from "./extents.ts";
 
 const GRANULARITY = 65_536;
 
@@ -17,6 +17,25 @@ describe("dirty extents", () => {
       { offset: 10, lengthBytes: 10 },
       { offset: 25, lengthBytes: 5 },
     ]);
+  });
+
+  it("unites the maps of several layers: in order, nothing twice, neighbours joined", () => {
+    const upper = [
+      { offset: 40, lengthBytes: 10 },
+      { offset: 100, lengthBytes: 10 },
+    ];
+    const lower = [
+      { offset: 0, lengthBytes: 10 },
+      { offset: 35, lengthBytes: 10 },
+      { offset: 50, lengthBytes: 5 },
+      { offset: 102, lengthBytes: 2 },
+    ];
+    expect(uniteExtents([upper, lower])).toEqual([
+      { offset: 0, lengthBytes: 10 },
+      { offset: 35, lengthBytes: 20 },
+      { offset: 100, lengthBytes: 10 },
+    ]);
+    expect(uniteExtents([])).toEqual([]);
   });
 
   it("folds any map into at most the wanted buckets that cover the disk and lose no byte", () => {

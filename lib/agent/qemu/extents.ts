@@ -1,6 +1,9 @@
 /** Dirty extents of a bitmap as an NBD server tells them, folded into buckets for a strip. */
 import { spawn } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { z } from "zod";
 import { HostFailure, observeError } from "../failure.ts";
 import { typeImageError } from "./images.ts";
@@ -24,6 +27,17 @@ export function readDirtyMap(stdout: string): DirtyExtent[] {
     else extents.push({ offset, lengthBytes: length });
   }
   return extents;
+}
+
+/** What is dirty in any of these maps, in order, neighbours joined. */
+export function uniteExtents(maps: readonly DirtyExtent[][]): DirtyExtent[] {
+  const united: DirtyExtent[] = [];
+  for (const { offset, lengthBytes } of maps.flat().sort((a, b) => a.offset - b.offset)) {
+    const last = united.at(-1);
+    if (last === undefined || last.offset + last.lengthBytes < offset) united.push({ offset, lengthBytes });
+    else last.lengthBytes = Math.max(last.lengthBytes, offset + lengthBytes - last.offset);
+  }
+  return united;
 }
 
 /**
@@ -66,11 +80,32 @@ export async function mapDirty(socketPath: string, exportName: string, context: 
 }
 
 /**
+ * Dirty extents of a bitmap of a stopped VM's disk: after a snapshot every layer of the disk has one of that name, with what
+ * was written while that layer was the uppermost.
+ * @param layers those that hold the bitmap @throws HostFailure
+ */
+export async function readColdBitmap(
+  layers: readonly { path: string; format: string }[],
+  bitmap: string,
+): Promise<DirtyExtent[]> {
+  const folder = await mkdtemp(join(tmpdir(), "driftline-nbd-"));
+  try {
+    const maps: DirtyExtent[][] = [];
+    for (const [i, { path, format }] of layers.entries()) {
+      maps.push(await readColdExtents({ path, format, bitmap }, join(folder, `${i}.sock`)));
+    }
+    return uniteExtents(maps);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/**
  * Dirty extents of a bitmap in an image of which the caller knows that nobody writes to it. A read-only qemu-nbd serves
  * one client on a unix socket and ends with it. With force-share it takes no lock that could stop the VM's next start.
  * @throws HostFailure
  */
-export async function readColdExtents(
+async function readColdExtents(
   image: { path: string; format: string; bitmap: string },
   socketPath: string,
 ): Promise<DirtyExtent[]> {

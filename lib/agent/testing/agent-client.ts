@@ -38,13 +38,20 @@ export class AgentClient {
     return readAnswer(await this.request(path, { method: "PUT", headers: JSON_TYPE, body: JSON.stringify(body) }));
   }
 
-  /** All items of one observe call; each is checked against the contract. */
-  async observe(body: { domains?: string[]; known?: Record<string, string> } = {}): Promise<ObserveItem[]> {
+  /** All items of one observe call; each is checked against the contract, and told as it comes. */
+  async observe(
+    body: { domains?: string[]; known?: Record<string, string> } = {},
+    onItem: (item: ObserveItem) => void = () => undefined,
+  ): Promise<ObserveItem[]> {
     const init = { method: "POST", headers: JSON_TYPE, body: JSON.stringify(body) };
     const response = await this.request("/v1/observe", init);
     if (response.status !== 200) throw new Error(`observe: ${response.status} ${await response.text()}`);
     const items: ObserveItem[] = [];
-    for await (const data of readMessages(response)) items.push(observeItemSchema.parse(data));
+    for await (const data of readMessages(response)) {
+      const item = observeItemSchema.parse(data);
+      items.push(item);
+      onItem(item);
+    }
     return items;
   }
 

@@ -19,30 +19,34 @@ export type Schema = {
   items?: Schema;
   propertyNames?: Schema;
   additionalProperties?: Schema | boolean;
+  /** A part of a union that nothing tells from the others: what is wrong in it is said of the whole union. */
+  isUntold?: boolean;
 };
 /** `checkpoints`, 0, `disks` … */
 export type Path = (string | number)[];
 
-/** A value that the schema allows. */
-export function allowed(schema: Schema): fc.Arbitrary<unknown> {
-  if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map(allowed));
+/** A value that the schema allows. `isWhole`: with every key that there can be, and one item in each list. */
+export function allowed(schema: Schema, isWhole = false): fc.Arbitrary<unknown> {
+  if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map((one) => allowed(one, isWhole)));
   if (schema.const !== undefined) return fc.constant(schema.const);
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
   if (schema.type === "null") return fc.constant(null);
+  if (schema.type === "boolean") return fc.boolean();
   if (schema.type === "integer" || schema.type === "number") {
     return fc.integer({ min: schema.minimum ?? 0, max: schema.maximum ?? 1_000 });
   }
   if (schema.type === "array") {
     const items = schema.items ?? {};
-    return fc.array(allowed(items), { minLength: schema.minItems ?? 1, maxLength: 3 });
+    const minLength = schema.minItems ?? 1;
+    return fc.array(allowed(items, isWhole), { minLength, maxLength: isWhole ? Math.max(1, minLength) : 3 });
   }
   if (schema.type === "object") {
     const { properties = {}, required = [], additionalProperties, propertyNames } = schema;
     if (typeof additionalProperties === "object") {
-      return fc.dictionary(text(propertyNames ?? {}), allowed(additionalProperties), { maxKeys: 2 });
+      return fc.dictionary(text(propertyNames ?? {}), allowed(additionalProperties, isWhole), { maxKeys: 2 });
     }
-    const record = Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, allowed(value)]));
-    return fc.record(record, { requiredKeys: required });
+    const record = Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, allowed(value, isWhole)]));
+    return isWhole ? fc.record(record) : fc.record(record, { requiredKeys: required });
   }
   return text(schema);
 }
@@ -61,6 +65,24 @@ function text({ format, pattern, minLength = 0, maxLength = 60 }: Schema): fc.Ar
     return bounded.filter((value) => value.length >= minLength);
   }
   return fc.string({ minLength, maxLength: Math.min(maxLength, 60) });
+}
+
+/** The schema once for each way through its unions of objects, so that each place of a value has one schema. */
+export function waysThrough(schema: Schema): Schema[] {
+  const parts = schema.anyOf?.filter((one) => one.type !== "null") ?? [];
+  if (parts.length > 1 && parts.every((one) => one.type === "object" || one.anyOf !== undefined)) {
+    const isTold = parts.every(({ properties = {} }) =>
+      Object.values(properties).some((one) => one.const !== undefined),
+    );
+    return parts.flatMap(waysThrough).map((one) => (isTold ? one : { ...one, isUntold: true }));
+  }
+  return Object.entries(schema.properties ?? {}).reduce<Schema[]>(
+    (ways, [key, inner]) =>
+      waysThrough(inner).flatMap((one) =>
+        ways.map((way) => ({ ...way, properties: { ...way.properties, [key]: one } })),
+      ),
+    [schema],
+  );
 }
 
 /** Every place of a value that its schema knows, the whole first. */

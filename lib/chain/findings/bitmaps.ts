@@ -4,6 +4,7 @@ import type { Finding, FindingKind, RecordCheckpoint } from "../model.ts";
 import { formatBytes } from "../words/bytes.ts";
 import type { DiskContext, DriftContext } from "./context.ts";
 import { makeFinding } from "./make.ts";
+import { OF_ANOTHER_GRANULARITY } from "./remade.ts";
 
 const BROKEN: Partial<Record<BitmapView["state"], FindingKind>> = {
   inconsistent: "bitmap.inconsistent",
@@ -43,14 +44,15 @@ function broken(
     return [makeFinding({ kind, ...subject, reason, evidence: { record, bitmap: stateWords(ctx, disk, bitmap) } })];
   }
   const seen = [...new Set(bitmap.held.map((held) => held.bitmap.granularity))];
-  const differs = seen.length > 1 || (granularity !== null && seen.some((value) => value !== granularity));
-  if (!differs) return [];
+  const isRemade = granularity !== null && seen.some((value) => value !== granularity);
+  if (!isRemade && seen.length === 1) return [];
   const evidence = {
     record: granularity === null ? record : `granularity ${formatBytes(granularity)}`,
     bitmap: `granularity ${bitmap.held.map((held) => `${formatBytes(held.bitmap.granularity)} in ${held.layer.path}`).join(", ")}`,
   };
-  const reason = seen.length > 1 ? "between-layers" : "from-record";
-  return [makeFinding({ kind: "bitmap.granularity-differs", ...subject, reason, evidence })];
+  const base = { kind: "bitmap.granularity-differs" as const, ...subject, evidence };
+  if (!isRemade) return [makeFinding({ ...base, reason: "between-layers" })];
+  return [makeFinding({ ...base, reason: OF_ANOTHER_GRANULARITY, severity: "loss", remedies: ["heal"] })];
 }
 
 function stateWords(ctx: DriftContext, disk: DiskContext, bitmap: BitmapView): string {

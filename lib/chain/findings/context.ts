@@ -21,7 +21,9 @@ export type DiskContext = {
   layers: Read<DiskLayer[]>;
   replaced: Replacement | null;
   unsupported: string | null;
-  /** By name; null when they may not be judged: not read, or a disk.* finding says all there is to say. */
+  /** As they were read, by name; null: not read. */
+  seen: ReadonlyMap<string, BitmapView> | null;
+  /** The same, null also when they may not be judged: a disk.* finding says all there is to say. */
   bitmaps: ReadonlyMap<string, BitmapView> | null;
 };
 
@@ -75,13 +77,15 @@ function diskContext(
   const unsupported = unsupportedReason(observed, layers);
   const replaced = replacementOf(input, observed, recorded, layers);
   const speaks = unsupported !== null || (replaced !== null && !replaced.acknowledged);
+  const seen = layers.ok ? viewBitmaps(observed.target, layers.value) : null;
   return {
     observed,
     recorded,
     layers,
     replaced,
     unsupported,
-    bitmaps: layers.ok && !speaks ? viewBitmaps(observed.target, layers.value) : null,
+    seen,
+    bitmaps: speaks ? null : seen,
   };
 }
 

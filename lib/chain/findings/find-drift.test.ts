@@ -60,6 +60,19 @@ describe("metadata", () => {
     expect(summariseNextBackup(verdicts)).toBe("blocked");
   });
 
+  test("what is broken on one disk and not listed offers the heal that defines it again, as no redefine would", () => {
+    const input = healthyLine(2, ["vda", "vdb"]);
+    input.observation.checkpoints = { ok: true, value: [] };
+    const { top } = diskOf(input, "vdb");
+    top.bitmaps = top.bitmaps.filter(({ name }) => name !== "cp0");
+    const remedies = findDrift(input).map(({ id, remedies: offered }) => [id, offered]);
+    expect(remedies).toEqual([
+      ["metadata.missing|cp0||", ["heal"]],
+      ["metadata.missing|cp1||", ["redefine"]],
+      ["bitmap.missing|cp0|vdb|cp0", ["heal"]],
+    ]);
+  });
+
   test("where QMP is forbidden a lost list is still found, where the image is locked nothing is said", () => {
     const input = healthyLine(1);
     input.observation.checkpoints = { ok: true, value: [] };
@@ -359,6 +372,20 @@ describe("jobs", () => {
     input.observation.checkpoints = { ok: true, value: [] };
     input.inFlight = [{ kind: "redefine", startedAt: hour(4), checkpointIds: ["cp0", "cp1"], disks: [] }];
     expect(ids(input)).toEqual(["metadata.missing|cp2||"]);
+  });
+
+  test("only a backup that holds the VM for too long can be aborted: any other job is ended by whoever began it", () => {
+    const input = healthyLine(2);
+    const held = (operation: "backup" | "migration" | "snapshot" | "other") => {
+      const job = { operation, elapsedMs: input.jobLimitMs + 1, doneBytes: null, totalBytes: null };
+      input.observation.job = { ok: true, value: job };
+      return findDrift(input).map(({ kind, reason, remedies }) => ({ kind, reason, remedies }));
+    };
+    expect(held("backup")).toEqual([{ kind: "backup.stuck", reason: "too-long", remedies: ["abort"] }]);
+    for (const operation of ["migration", "snapshot", "other"] as const)
+      expect(held(operation)).toEqual([{ kind: "backup.stuck", reason: "other-job", remedies: [] }]);
+    input.runningBackup = { checkpointId: "cp1", startedAt: hour(0) };
+    expect(held("snapshot")).toEqual([{ kind: "backup.stuck", reason: "other-job", remedies: [] }]);
   });
 
   test("a checkpoint being created is unfinished only when no job works on it", () => {

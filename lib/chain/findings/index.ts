@@ -1,4 +1,5 @@
 /** Where record, libvirt and disks part. A pure function: the same input in any order gives the same answer. */
+import { isHealthy } from "../bitmaps.ts";
 import { type DriftInput, FINDING_KINDS, type Finding, type Remedy, SEVERITIES } from "../model.ts";
 import { findBitmapDrift } from "./bitmaps.ts";
 import { type DriftContext, driftContext } from "./context.ts";
@@ -11,8 +12,8 @@ import { findUnknownBitmaps } from "./unknown-bitmaps.ts";
 import { findVmDefects } from "./vm.ts";
 
 export { type CarryInput, carryProofs } from "./carry.ts";
+export { findingId } from "./id.ts";
 export { DESTRUCTIVE, KIND_FACTS } from "./kinds.ts";
-export { findingId } from "./make.ts";
 export { guessOwner } from "./owner.ts";
 export { findUndoneRewinds } from "./undone.ts";
 
@@ -29,7 +30,7 @@ export function findDrift(input: DriftInput): Finding[] {
       ...finding,
       evidence: { ...finding.evidence, metadata: finding.evidence.metadata ?? libvirtsWord(ctx, finding) },
       acknowledged: acknowledged.has(finding.id),
-      remedies: finding.remedies.filter((remedy) => !actsOnUnread(ctx, finding, remedy)),
+      remedies: remediesOf(ctx, finding),
     }))
     .sort(byWeight(ctx));
 }
@@ -75,6 +76,25 @@ function isInFlight(ctx: DriftContext, { kind, subject }: Finding): boolean {
     return ctx.input.inFlight.some((job) => job.kind !== "backup" && named(job));
   }
   return false;
+}
+
+/** Those of the kind that make a plan here. */
+function remediesOf(ctx: DriftContext, finding: Finding): Remedy[] {
+  // What is broken on one disk is defined by nobody as it is: a heal takes that disk from it and then defines it.
+  const heals = finding.remedies.includes("redefine") && isBrokenSomewhere(ctx, finding.subject.checkpointId ?? "");
+  return finding.remedies
+    .map((remedy) => (remedy === "redefine" && heals ? "heal" : remedy))
+    .filter((remedy) => !actsOnUnread(ctx, finding, remedy));
+}
+
+/** Its bitmap was read on a disk that it covers, and is no good there. */
+function isBrokenSomewhere(ctx: DriftContext, id: string): boolean {
+  return (ctx.record.get(id)?.disks ?? []).some(({ target }) => {
+    const disk = ctx.disks.get(target);
+    if (!disk?.seen || ctx.retired.has(target)) return false;
+    const bitmap = disk.unsupported === null ? disk.seen.get(id) : undefined;
+    return !bitmap || !isHealthy(bitmap);
+  });
 }
 
 /** A remedy that takes away is not offered where it would act on something that this observation did not read. */

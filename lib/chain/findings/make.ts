@@ -1,5 +1,6 @@
-import type { Finding, FindingEvidence, FindingKind, Remedy } from "../model.ts";
+import type { Finding, FindingEvidence, FindingKind, Remedy, Severity } from "../model.ts";
 import { findingWords } from "../words/findings.ts";
+import { findingId } from "./id.ts";
 import { KIND_FACTS } from "./kinds.ts";
 
 export type FindingDraft = {
@@ -12,22 +13,9 @@ export type FindingDraft = {
   owner?: string | null;
   /** Where the kind's own remedies do not all fit. */
   remedies?: readonly Remedy[];
+  /** Where the reason weighs more than the kind does. */
+  severity?: Severity;
 };
-
-/** Same defect, same id, over time and hosts: `kind|checkpoint|disk|bitmap`, absent parts empty. */
-export function findingId(
-  kind: FindingKind,
-  checkpointId: string | null,
-  disk: string | null,
-  bitmap: string | null,
-): string {
-  return [kind, part(checkpointId), part(disk), part(bitmap)].join("|");
-}
-
-/** A host lets any character into a bitmap's name, also the one that separates the parts. */
-function part(text: string | null): string {
-  return (text ?? "").replaceAll("%", "%25").replaceAll("|", "%7C");
-}
 
 export function makeFinding(draft: FindingDraft): Finding {
   const { kind, checkpointId = null, disk = null, bitmap = null, reason = null, owner = null } = draft;
@@ -36,7 +24,7 @@ export function makeFinding(draft: FindingDraft): Finding {
   return {
     id: findingId(kind, checkpointId, disk, bitmap),
     kind,
-    severity: facts.severity,
+    severity: draft.severity ?? facts.severity,
     subject,
     reason,
     evidence: { record: null, metadata: null, bitmap: null, ...draft.evidence },

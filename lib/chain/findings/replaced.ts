@@ -1,6 +1,6 @@
 /** Is the image behind a target still the one that the bitmaps of the record were made in? */
 import type { DiskLayer, DiskObservation, DriftInput, ImageIdentity, Read, RecordDisk } from "../model.ts";
-import { findingId } from "./make.ts";
+import { findingId } from "./id.ts";
 
 export type Replacement = {
   /** The first field that differs: path, inode, device, size. */
@@ -13,7 +13,7 @@ export type Replacement = {
 
 /**
  * Compares what can be compared. Not a replacement:
- * - a block job or a migration seen while the VM ran explains the move (`provenMoves`);
+ * - a block job that moves the disk, or a migration, seen to end well while the VM ran, explains the move (`provenMoves`);
  * - the recorded image lies deeper in the backing chain: a snapshot was taken, and bitmap.gap speaks if need be;
  * - the virtual size changed and the inode proves the same file: a resize. Without an inode only growth is taken for one.
  * A disk whose bitmaps could not be read is left alone, except where a site forbids QMP and the file itself was swapped.

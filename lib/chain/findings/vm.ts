@@ -1,6 +1,6 @@
 /** The VM as a whole: where it runs and what holds it. */
 import type { Finding } from "../model.ts";
-import { LOST_BY_LIBVIRT } from "../words/findings.ts";
+import { LOST_BY_LIBVIRT, OTHER_JOB } from "../words/findings.ts";
 import type { DriftContext } from "./context.ts";
 import { makeFinding } from "./make.ts";
 
@@ -46,8 +46,9 @@ function stuckBackup(ctx: DriftContext): Finding[] {
   if (job.elapsedMs <= jobLimitMs) return [];
   const minutes = (ms: number) => `${Math.round(ms / 60_000)} min`;
   const metadata = `a ${job.operation} job holds the VM for ${minutes(job.elapsedMs)}, the limit is ${minutes(jobLimitMs)}`;
-  const remedies = runningBackup ? undefined : (["abort"] as const);
-  return [
-    makeFinding({ kind: "backup.stuck", checkpointId, reason: "too-long", evidence: { record, metadata }, remedies }),
-  ];
+  // What no backup made is ended by whoever began it: nothing of ours can.
+  const isBackup = job.operation === "backup";
+  const reason = isBackup ? "too-long" : OTHER_JOB;
+  const remedies = isBackup ? (runningBackup ? undefined : (["abort"] as const)) : [];
+  return [makeFinding({ kind: "backup.stuck", checkpointId, reason, evidence: { record, metadata }, remedies })];
 }

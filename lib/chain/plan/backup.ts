@@ -23,13 +23,15 @@ type Choice = { disk: BackupDisk } | { skipped: string; why: string } | { refuse
 
 export function planBackup(input: PlanInput, facts: PlanFacts, request: BackupRequest): DraftResult {
   const refusals = [...guardPower(input), ...guardHost(input, facts), ...guardName(input, facts)];
-  const verdicts = new Map(nextBackup(input).map((verdict) => [verdict.disk, verdict]));
+  const verdictsOf = (given: PlanInput) => new Map(nextBackup(given).map((verdict) => [verdict.disk, verdict]));
+  const verdicts = verdictsOf(input);
+  const backed = verdictsOf({ ...input, record: withFiles(input) });
   const disks: BackupDisk[] = [];
   const skipped: { disk: string; why: string }[] = [];
   const targets = request.disks ? [...new Set(request.disks)] : [...facts.disks.keys()].sort();
   targets.forEach((target, index) => {
     const field = request.disks ? `disks[${index}]` : null;
-    const choice = chooseMode(input, facts, request, target, verdicts.get(target), field);
+    const choice = chooseMode(input, facts, request, target, verdicts.get(target), backed.get(target), field);
     if ("disk" in choice) disks.push(choice.disk);
     else if ("refused" in choice) refusals.push(choice.refused);
     else skipped.push({ disk: choice.skipped, why: choice.why });
@@ -49,7 +51,7 @@ export function planBackup(input: PlanInput, facts: PlanFacts, request: BackupRe
       {
         verb: "host.backup",
         checkpointId,
-        parentId: currentLine(input.record).at(-1)?.id ?? null,
+        parentId: parentOf(input),
         disks: disks.map(({ target, mode, base, inCheckpoint }) => ({ target, mode, base, inCheckpoint })),
         repository: request.repository,
         fallback: request.mode === "auto",
@@ -59,6 +61,24 @@ export function planBackup(input: PlanInput, facts: PlanFacts, request: BackupRe
     consequences: words.backedUp(checkpointId, disks, skipped),
     losses: [],
   });
+}
+
+/**
+ * The record with only those bases that an increment can be put on here. Somebody else's newer checkpoint, or one whose
+ * file lies on another host, does not make an older good base worse: its bitmap holds every write since, on its own.
+ */
+function withFiles({ record, restorePoints }: PlanInput): PlanInput["record"] {
+  const checkpoints = record.checkpoints.map((item) => ({
+    ...item,
+    disks: item.disks.filter(({ target }) => restorePoints.has(`${item.id}|${target}`)),
+  }));
+  return { ...record, checkpoints };
+}
+
+/** Where no checkpoint is active, those that are left go, and the new one is a root. */
+function parentOf({ record }: PlanInput): string | null {
+  const tip = currentLine(record).at(-1);
+  return tip?.state === "active" ? tip.id : null;
 }
 
 function guardPower({ observation }: PlanInput): PlanRefusal[] {
@@ -81,6 +101,8 @@ function chooseMode(
   { mode, disks }: BackupRequest,
   target: string,
   verdict: DiskVerdict | undefined,
+  /** As if only those were bases that have a file here. */
+  backed: DiskVerdict | undefined,
   field: string | null,
 ): Choice {
   const disk = facts.disks.get(target);
@@ -112,12 +134,11 @@ function chooseMode(
       return { refused: refusal(mode === "auto" ? "cannot-tell" : "no-base", `${target}: ${reason}`, field) };
     }
     default: {
-      const base = verdict.from;
+      const { from: base, estimatedBytes } = backed?.verdict === "incremental" ? backed : verdict;
       if (base === null || !input.restorePoints.has(`${base}|${target}`)) {
         const why = words.noRestorePoint(base);
         return mode === "auto" ? full(why) : noBase(why);
       }
-      const { estimatedBytes } = verdict;
       return { disk: { target, mode: "incremental", base, inCheckpoint: true, why: null, estimatedBytes } };
     }
   }

@@ -68,6 +68,9 @@ describe("a backup that libvirt lost", () => {
   });
 });
 
+const hostCalls = ({ steps }: Pick<Plan, "steps">): string[] =>
+  steps.filter(({ verb }) => verb.startsWith("host.")).map(({ call }) => call);
+
 describe("redefine", () => {
   test("strict with one bad bitmap among 100 refuses and names checkpoint, disk and state", () => {
     const refusals = refused(lostWithOneBad(), { intent: "redefine", mode: "strict" });
@@ -94,6 +97,7 @@ describe("redefine", () => {
     const plan = planned(world, { intent: "redefine", mode: "strict" });
     expect(plan.counts.define).toBe(3);
     expect(plan.consequences.join(" ")).toContain("forbids QMP");
+    expect(hostCalls(plan)[0]).toMatch(/^virDomainCheckpointCreateXML\(REDEFINE \| REDEFINE_VALIDATE\) cp0: /);
   });
 });
 
@@ -103,6 +107,19 @@ describe("heal", () => {
     drop(drifted, "vda", "cp1");
     return drifted;
   };
+
+  test("of a checkpoint that libvirt does not list and that is broken on one disk defines what is healthy of it", () => {
+    const drifted = lostWithOneBad();
+    for (const id of ["metadata.missing|cp40||", "bitmap.missing|cp40|vdb|cp40"]) {
+      const offering = findDrift(drifted).find((finding) => finding.id === id);
+      expect(offering?.remedies).toEqual(["heal"]);
+    }
+    const findings = ["metadata.missing|cp40||"];
+    const plan = planned(drifted, { intent: "heal", mode: "salvage", findings });
+    expect(plan.actions.map(({ verb }) => verb)).toEqual(["record.drop-disks", "host.redefine", "prove"]);
+    expect(plan.promises).toEqual(expect.arrayContaining([...findings, "bitmap.missing|cp40|vdb|cp40"]));
+    expect(plan.losses.flatMap(({ bases = [] }) => bases)).toEqual([]);
+  });
 
   test("salvage keeps the other disk of the checkpoint, strict takes it whole and announces the healthy base", () => {
     const salvage = planned(world(), { intent: "heal", mode: "salvage", findings: null });
@@ -115,6 +132,35 @@ describe("heal", () => {
     expect(strict.actions[0]).toEqual({ verb: "record.mark-deleting", ids: ["cp1"] });
     expect(strict.losses.flatMap(({ bases = [] }) => bases)).toEqual([{ disk: "vdb", bitmap: "cp1" }]);
     expect([salvage.tier, strict.tier]).toEqual([2, 2]);
+  });
+});
+
+describe("the calls that are listed", () => {
+  test("of a deletion: the definition is written before it is deleted, narrowed where disks have no bitmap", () => {
+    const world = healthyLine(4, ["vda", "vdb"]);
+    drop(world, "vda", "cp1");
+    const { steps } = planned(world, { intent: "remove", checkpointIds: ["cp1", "cp2"], bitmaps: [] });
+    expect(hostCalls({ steps })).toEqual([
+      "virDomainCheckpointCreateXML(REDEFINE) cp2: as it is",
+      "virDomainCheckpointDelete(0) cp2",
+      "virDomainCheckpointCreateXML(REDEFINE) cp1: only disks vdb",
+      "virDomainCheckpointDelete(0) cp1",
+    ]);
+  });
+
+  test("of bitmaps of a running VM: two a round, and a round takes one bitmap of each disk", () => {
+    const world = healthyLine(3, ["vda", "vdb"]);
+    const gone = ["cp0", "cp1"];
+    if (world.observation.checkpoints.ok)
+      world.observation.checkpoints.value = world.observation.checkpoints.value.filter(({ id }) => !gone.includes(id));
+    drop(world, "vdb", "cp1");
+    const { steps } = planned(world, { intent: "remove", checkpointIds: gone, bitmaps: [] });
+    expect(hostCalls({ steps }).filter((call) => !call.includes("LookupByName"))).toEqual([
+      "virDomainCheckpointCreateXML(REDEFINE) driftline.temporary: bitmap cp0 on vda, bitmap cp0 on vdb",
+      "virDomainCheckpointDelete(0) driftline.temporary: bitmap cp0 on vda, bitmap cp0 on vdb",
+      "virDomainCheckpointCreateXML(REDEFINE) driftline.temporary: bitmap cp1 on vda",
+      "virDomainCheckpointDelete(0) driftline.temporary: bitmap cp1 on vda",
+    ]);
   });
 });
 
@@ -155,6 +201,12 @@ describe("backup", () => {
     expect(planned(healthyLine(1), backup("auto")).role).toBe("operator");
   });
 
+  test("makes a root where every recorded checkpoint is about to go", () => {
+    const world = healthyLine(2, ["vda"]);
+    for (const item of world.record.checkpoints) item.state = "deleting";
+    expect(planned(world, backup("auto")).actions[0]).toMatchObject({ verb: "host.backup", parentId: null });
+  });
+
   test("auto takes a disk in full whose base has no restore point; incremental refuses it and says why", () => {
     const restorePoints = new Set(["cp1|vda"]);
     const plan = planned(healthyLine(2, ["vda", "vdb"]), backup("auto"), { restorePoints });
@@ -180,6 +232,22 @@ describe("backup", () => {
     });
   });
 
+  test("takes the newest base that has a file here, and in full only a disk that has none", () => {
+    const world = healthyLine(3, ["vda", "vdb"]);
+    const plan = planned(world, backup("auto"), { restorePoints: new Set(["cp0|vda", "cp1|vda"]) });
+    const action = plan.actions.find(({ verb }) => verb === "host.backup");
+    expect(action).toMatchObject({
+      disks: [
+        { target: "vda", mode: "incremental", base: "cp1" },
+        { target: "vdb", mode: "full", base: null },
+      ],
+    });
+    for (const { layers } of world.observation.disks)
+      if (layers.ok) for (const layer of layers.value) layer.bitmaps = layer.bitmaps.filter((b) => b.name !== "cp1");
+    const older = planned(world, backup("auto"), { restorePoints: new Set(["cp0|vda", "cp1|vda"]) });
+    expect(older.actions[0]).toMatchObject({ disks: [{ target: "vda", base: "cp0" }, { target: "vdb" }] });
+  });
+
   test("of a VM that does not run, or that a job holds, is refused", () => {
     expect(codes(refused(healthyLine(1, ["vda"], "shut-off"), backup("full")))).toEqual(["not-running"]);
     const busy = healthyLine(1);
@@ -193,6 +261,14 @@ describe("whatever is asked", () => {
     const world = healthyLine(2);
     world.activeElsewhere = [{ hostId: OTHER_HOST, hostName: "beta", observedAt: world.observation.observedAt }];
     expect(codes(refused(world, { intent: "prune", rule: { keepLast: 1 } }))).toEqual(["two-hosts"]);
+  });
+
+  test("a second host that may run the VM, unproven, stops every change without being called a fact", () => {
+    const world = healthyLine(2);
+    const activeElsewhere = [{ hostId: OTHER_HOST, hostName: "beta" }];
+    const request = { intent: "prune", rule: { keepLast: 1 } } as const;
+    const result = buildPlan({ ...planInput(world, [], request), activeElsewhere });
+    expect(result).toMatchObject({ ok: false, refusals: [{ code: "cannot-tell" }] });
   });
 
   test("broken links of the record allow nothing but their repair", () => {

@@ -1,5 +1,6 @@
 /** What a plan looks at, computed once: the witnesses by name, and what of them was not read. */
 import { type BitmapView, isHealthy, viewBitmaps } from "../bitmaps.ts";
+import { remadeBitmaps } from "../findings/remade.ts";
 import { unsupportedReason } from "../findings/unsupported.ts";
 import type {
   BitmapState,
@@ -126,11 +127,12 @@ export function distrustedDisks(findings: readonly Finding[]): Map<string, "repl
 /** Every pair of finished checkpoint and disk whose bitmap is healthy: what can be the base of a backup, now or after a redefine. */
 export function usableBases(facts: PlanFacts, findings: readonly Finding[]): BitmapName[] {
   const distrusted = distrustedDisks(findings);
+  const remade = remadeBitmaps(findings);
   const bases: BitmapName[] = [];
   for (const item of facts.ordered) {
     if (!isFinishedBase(item)) continue;
     for (const { target } of item.disks) {
-      if (distrusted.has(target) || facts.retired.has(target)) continue;
+      if (distrusted.has(target) || facts.retired.has(target) || remade.has(`${item.id}|${target}`)) continue;
       const disk = facts.disks.get(target);
       const bitmap = disk?.unsupported === null ? disk.bitmaps?.get(item.id) : undefined;
       if (bitmap && isHealthy(bitmap)) bases.push({ disk: target, bitmap: item.id });

@@ -1,5 +1,6 @@
 /** What must hold before anything is planned. A guard answers with every refusal that it knows. */
 import type { Observation } from "../model.ts";
+import { isLive } from "../trust.ts";
 import { observeErrorWords } from "../words/errors.ts";
 import { refusal } from "./draft.ts";
 import { findStuck, listedOf, type PlanFacts } from "./facts.ts";
@@ -12,8 +13,9 @@ export function guardVm({ findings, observation, activeElsewhere = [], hostId, r
   if (findings.some(({ kind }) => kind === "vm.two-hosts")) return [refusal("two-hosts", TWO_HOSTS)];
   const elsewhere = activeElsewhere.find((other) => other.hostId !== hostId);
   if (!elsewhere || request.intent === "repair-record") return [];
-  if (observation.power === "running" || observation.power === "paused") return [refusal("two-hosts", TWO_HOSTS)];
-  const reason = `The VM runs on ${elsewhere.hostName}. What this host says of it is no basis for a change.`;
+  const reason = isLive(observation)
+    ? `${elsewhere.hostName} was seen to run the VM too. Nothing is changed until reads of both hosts say which one does.`
+    : `The VM runs on ${elsewhere.hostName}. What this host says of it is no basis for a change.`;
   return [refusal("cannot-tell", reason)];
 }
 

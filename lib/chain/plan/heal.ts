@@ -36,7 +36,8 @@ export function planHeal(input: PlanInput, facts: PlanFacts, request: HealReques
   const { list, define, replace } = definitionsOf(healed, "salvage");
   // Definitions that name a bitmap which has gone are made to name what remains.
   const isListed = damage.partial.some(({ checkpointId }) => listedOf(healed, checkpointId) !== undefined);
-  const isNeeded = define.length + replace.length > 0 && (all || isListed);
+  const isAsked = all || chosen.findings.some(({ kind }) => kind.startsWith("metadata."));
+  const isNeeded = define.length + replace.length > 0 && (isAsked || isListed);
   const redefine: PlanAction[] = isNeeded ? [{ verb: "host.redefine", mode: "salvage", checkpoints: list }] : [];
   const actions = [...head, ...redefine, ...tail];
   const result = drafted({
@@ -101,6 +102,11 @@ function damageOf(
   };
   const quarantined = new Set<string>();
   for (const { kind, subject } of findings) {
+    if (kind.startsWith("metadata.") && subject.checkpointId !== null) {
+      // Whatever of it is broken is found below. The disk that such a finding names may be a healthy one.
+      lost.set(subject.checkpointId, lost.get(subject.checkpointId) ?? new Set());
+      continue;
+    }
     if (subject.disk === null) continue;
     if (kind === "disk.replaced" || kind === "bitmap.rewound") quarantined.add(subject.disk);
     else if (subject.checkpointId !== null) lose(subject.checkpointId, subject.disk);

@@ -76,6 +76,8 @@ describe.each(INTERRUPTED)("a plan to %s that was killed anywhere", (intent) => 
   test("leaves only what the same intent planned again puts right", () => {
     fc.assert(
       fc.property(arbCut(intent), ({ world, before, request, plan, cut }) => {
+        // A heal of everything may touch what cannot be read; one of named findings did not.
+        fc.pre(request.intent !== "heal" || buildPlan(planInput(world, before, again(request, world, before))).ok);
         const torn = applyActions(world, plan.actions, cut);
         const found = findingsOf(torn, before);
         const result = buildPlan(planInput(torn, found, again(request, torn, found)));

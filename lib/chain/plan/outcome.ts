@@ -1,7 +1,9 @@
 /** What a plan changes about findings and the next backup, by comparing its model of before with that of after. */
 import { carryProofs, findDrift } from "../findings/index.ts";
 import type { DriftInput, Finding } from "../model.ts";
+import { isLive } from "../trust.ts";
 import { nextBackup } from "../verdict.ts";
+import { OTHER_JOB } from "../words/findings.ts";
 import { findStuck, type PlanState } from "./facts.ts";
 import type { PlanAction, PlanCost, PlanInput } from "./model.ts";
 
@@ -47,13 +49,14 @@ function driftInput(input: PlanInput, state: PlanState, closed: boolean): DriftI
     input.findings.filter(({ kind }) => kind === "disk.replaced").map(({ subject }) => subject.disk),
   );
   const stuck = findStuck(input.findings);
-  const tooLong = stuck?.reason === "too-long";
+  const tooLong = stuck?.reason === "too-long" || stuck?.reason === OTHER_JOB;
   return {
     ...state,
     hostId: input.hostId,
     samples: [],
     inFlight: [],
-    activeElsewhere: (input.activeElsewhere ?? []).map((other) => ({
+    // Of a running VM a proven second host is refused before, and what is not proven is no finding.
+    activeElsewhere: (isLive(state.observation) ? [] : (input.activeElsewhere ?? [])).map((other) => ({
       ...other,
       observedAt: state.observation.observedAt,
     })),
@@ -66,7 +69,7 @@ function driftInput(input: PlanInput, state: PlanState, closed: boolean): DriftI
 
 function runningBackup(input: PlanInput, stuck: Finding | undefined): DriftInput["runningBackup"] {
   if (stuck) {
-    const recorded = stuck.remedies.includes("close");
+    const recorded = stuck.remedies.includes("close") || stuck.subject.checkpointId !== null;
     return recorded ? { checkpointId: stuck.subject.checkpointId, startedAt: input.observation.observedAt } : null;
   }
   const running = input.record.checkpoints.find(({ backup }) => backup === "running");

@@ -47,7 +47,11 @@ function healthyBases(world: DriftInput, findings: readonly Finding[]): Set<stri
     for (const { id, state, backup, disks } of world.record.checkpoints) {
       const bitmap = bitmaps.get(id);
       const isFinished = state === "active" && (backup === null || backup === "finished");
-      if (!isFinished || !bitmap || !isHealthy(bitmap) || !disks.some((disk) => disk.target === target)) continue;
+      const covered = disks.find((disk) => disk.target === target);
+      if (!isFinished || !bitmap || !isHealthy(bitmap) || !covered) continue;
+      // Made anew: it lacks what was written before.
+      if (bitmap.held.some((held) => held.bitmap.granularity !== (covered.granularity ?? held.bitmap.granularity)))
+        continue;
       bases.add(`${id} on ${target}`);
     }
   }

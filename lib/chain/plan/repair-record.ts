@@ -1,6 +1,7 @@
 /** The record itself is put right: links, disks that went, what a person accepts, a backup that ended unseen. */
 import type { Finding, RecordCheckpoint } from "../model.ts";
 import { type OrderOffence, orderCheckpoints } from "../order.ts";
+import { OTHER_JOB } from "../words/findings.ts";
 import * as words from "../words/plans.ts";
 import { type DraftResult, drafted, refusal, refuse } from "./draft.ts";
 import { findStuck, listedOf, type PlanFacts } from "./facts.ts";
@@ -39,7 +40,11 @@ function repairBackup({ findings }: PlanInput, { closeBackup, abortJob }: Repair
   const offers = (remedy: "abort" | "close") => stuck?.remedies.includes(remedy) ?? false;
   const refusals: PlanRefusal[] = [];
   if (abortJob && !offers("abort")) {
-    const reason = stuck ? "libvirt has no job to abort. Close the backup instead." : "No job is stuck.";
+    const reason = !stuck
+      ? "No job is stuck."
+      : stuck.reason === OTHER_JOB
+        ? "The job is no backup. Whoever began it has to end it."
+        : "libvirt has no job to abort. Close the backup instead.";
     refusals.push(refusal("not-offered", reason, "abortJob"));
   }
   if (closeBackup && !abortJob && stuck?.reason !== "no-such-job") {

@@ -241,5 +241,7 @@ function backedUp(state: PlanState, action: Extract<PlanAction, { verb: "host.ba
     const named = covered.map((target) => ({ target, bitmap: id }));
     return [...others, { id, parentId, createdAt, current: true, hasDisksElement: true, disks: named }];
   });
-  return { record: { ...record, checkpoints: [...record.checkpoints, row] }, observation: listed };
+  // What a new base covers is expected again.
+  const expected = record.disks.map((disk) => (covered.includes(disk.target) ? { ...disk, retiredAt: null } : disk));
+  return { record: { ...record, disks: expected, checkpoints: [...record.checkpoints, row] }, observation: listed };
 }

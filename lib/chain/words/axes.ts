@@ -8,7 +8,11 @@ export const AGREEMENT_LABELS: Readonly<Record<Agreement, Label>> = {
   agrees: { label: "Agrees", letter: "A", hint: "Record, libvirt and disks tell the same story." },
   differs: { label: "Differs", letter: "D", hint: "Record, libvirt and disks do not tell the same story." },
   unknown: { label: "Cannot tell", letter: "?", hint: "Not everything could be read, so that nothing is claimed." },
-  checking: { label: "Checking", letter: "C", hint: "The host is being read now." },
+  checking: {
+    label: "Checking",
+    letter: "C",
+    hint: "A job of this VM is not over. What it changes is not compared yet.",
+  },
 };
 
 export const NEXT_BACKUP_LABELS: Readonly<Record<NextBackup, Label>> = {
@@ -22,11 +26,15 @@ export const NEXT_BACKUP_LABELS: Readonly<Record<NextBackup, Label>> = {
 export const FRESHNESS_LABELS: Readonly<Record<Freshness, Label>> = {
   fresh: { label: "Fresh", letter: "F", hint: "Read within the usual interval." },
   ageing: { label: "Ageing", letter: "A", hint: "Older than usual, still within the limit." },
-  stale: { label: "Stale", letter: "S", hint: "Older than the limit: it may no longer be so." },
+  stale: {
+    label: "Stale",
+    letter: "S",
+    hint: "Too old, or the last attempt to read it failed: it may no longer be so.",
+  },
   offline: {
     label: "Host offline",
     letter: "O",
-    hint: "The last attempt to read failed. Shown is what was known before.",
+    hint: "The host does not answer. Shown is what was known before.",
   },
 };
 

@@ -8,6 +8,9 @@ import type { FindingKind, FindingSubject } from "../model.ts";
 /** Reason of `backup.stuck`: libvirt holds the VM for a backup job that it lost when it was killed. */
 export const LOST_BY_LIBVIRT = "lost-by-libvirt";
 
+/** Reason of `backup.stuck`: a job that is no backup holds the VM for longer than the limit. */
+export const OTHER_JOB = "other-job";
+
 export type FindingWords = { explanation: string; consequence: string };
 export type WordsInput = {
   kind: FindingKind;
@@ -129,10 +132,15 @@ export function findingWords(input: WordsInput): FindingWords {
         `An incremental backup of ${disk} could succeed with wrong data in it. No checkpoint of this disk is used as a base; its next backup is full.`,
       );
     case "bitmap.granularity-differs":
-      return words(
-        `The bitmap of checkpoint ${cp} on ${disk} counts in another block size ${reason === "between-layers" ? "in one image of the chain than in another" : "than the record says"}.`,
-        "Backups stay right. Sizes of increments may differ from what earlier ones suggest.",
-      );
+      return reason === "between-layers"
+        ? words(
+            `The bitmap of checkpoint ${cp} on ${disk} counts in another block size in one image of the chain than in another.`,
+            "Backups stay right. Sizes of increments may differ from what earlier ones suggest.",
+          )
+        : words(
+            `The bitmap of checkpoint ${cp} on ${disk} counts in another block size than the one that was recorded. A bitmap never changes that by itself: somebody made it anew under its name, and what was written before is not in it. libvirt's own validation does not see this.`,
+            `An incremental backup of ${disk} from ${cp} would succeed and lack those writes, so ${cp} is no base for ${disk} any more. An older base that is healthy is used instead, or the next backup is full.`,
+          );
     case "disk.added":
       return words(
         `Disk ${disk} was attached after the newest checkpoint was made, so that no checkpoint covers it.`,
@@ -183,6 +191,11 @@ export function findingWords(input: WordsInput): FindingWords {
         return words(
           "libvirt was killed as a backup of this VM began. It still holds the VM for that backup and knows nothing of it any more. Whatever QEMU wrote for it is no backup.",
           "No backup of this VM can begin, and nothing ends this but a restart: stop the VM, then restart libvirt on its host, then start the VM. In another order libvirt refuses to start it. Until then checkpoints can be redefined, healed and removed.",
+        );
+      if (reason === OTHER_JOB)
+        return words(
+          "A job of libvirt that is no backup, a migration or a snapshot for instance, has been holding this VM for longer than the limit.",
+          "Until it ends no backup can begin and nothing of the VM is changed. Driftline ends backups only. Look what began the job; where nobody waits for it any more, end it on the host with virsh domjobabort.",
         );
       return words(
         reason === "no-such-job"

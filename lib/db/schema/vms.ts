@@ -143,7 +143,7 @@ export const disks = pgTable(
     /** The last identity that was proven or acknowledged, and the host on which it was read. */
     identity: jsonb("identity").$type<ImageIdentity>(),
     identityHostId: uuid("identity_host_id").references(() => hosts.id),
-    /** A block job or a migration was seen while the VM ran: the next identity is taken as the same disk. */
+    /** A block job that moved this disk or a migration was seen while the VM ran: the next identity is taken as the same disk. */
     moveProvenAt: at("move_proven_at"),
     firstSeenAt: at("first_seen_at").notNull().defaultNow(),
     lastSeenAt: at("last_seen_at"),

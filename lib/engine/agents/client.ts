@@ -3,8 +3,9 @@ import { createORPCClient } from "@orpc/client";
 import type { ContractRouterClient } from "@orpc/contract";
 import { OpenAPILink } from "@orpc/openapi-client/fetch";
 import { Agent, fetch as undiciFetch } from "undici";
-import { agentContract } from "#contract/agent.ts";
+import { AGENT_TIME, agentContract } from "#contract/agent.ts";
 import { traceIdNow } from "../trace.ts";
+import { AgentClock } from "./clock.ts";
 import { readRefusal } from "./failure.ts";
 import { pinnedConnector } from "./pin.ts";
 
@@ -19,7 +20,7 @@ export type AgentAddress = {
   /** Reads the token again after a 401; when it has become another one, the call is made again. */
   renew?: () => Promise<void>;
 };
-export type AgentClient = { api: AgentApi; close: () => Promise<void> };
+export type AgentClient = { api: AgentApi; clock: AgentClock; close: () => Promise<void> };
 
 const CONNECT_MS = 5_000;
 /** Until the head of the answer; streams then go on as long as they send. */
@@ -50,6 +51,7 @@ export function createAgentClient(address: AgentAddress): AgentClient {
   const short = open(ANSWER_MS);
   const long = open(0);
   const base = socketPath ? "http://localhost" : address.url.replace(/\/$/, "");
+  const clock = new AgentClock();
   const tokenNow = () => (typeof token === "string" ? token : token());
   const link = new OpenAPILink(agentContract, {
     url: `${base}/v1`,
@@ -57,8 +59,9 @@ export function createAgentClient(address: AgentAddress): AgentClient {
     fetch: async (request) => {
       const body = request.body ? await request.text() : undefined;
       const headers = { ...Object.fromEntries(request.headers), "x-trace-id": traceIdNow() };
-      const send = (sent: string | null) =>
-        undiciFetch(request.url, {
+      const send = async (sent: string | null) => {
+        const askedAt = Date.now();
+        const answer = await undiciFetch(request.url, {
           method: request.method,
           headers: sent === null ? headers : { ...headers, authorization: `Bearer ${sent}` },
           body,
@@ -66,6 +69,9 @@ export function createAgentClient(address: AgentAddress): AgentClient {
           redirect: "error",
           dispatcher: isLong(request.method, new URL(request.url).pathname) ? long : short,
         });
+        clock.note(answer.headers.get(AGENT_TIME), askedAt, Date.now());
+        return answer;
+      };
       let sent = tokenNow();
       let response = await send(sent);
       for (let i = 0; i < RENEWALS && response.status === 401 && renew; i++) {
@@ -82,6 +88,7 @@ export function createAgentClient(address: AgentAddress): AgentClient {
   });
   return {
     api: createORPCClient(link),
+    clock,
     close: async () => void (await Promise.all([short.destroy(), long.destroy()])),
   };
 }

@@ -1,7 +1,6 @@
 /** `/api/auth/*`: the few calls of better-auth that we let in. Everything else about people is a verb of ours, with its audit. */
 import { z } from "zod";
 import { ProblemError } from "#contract/problem.ts";
-import { auditRefusal } from "../guard.ts";
 import { parseBody, problemResponse, readBody } from "../http/handle.ts";
 import { toProblem } from "../problems.ts";
 import type { Engine } from "../state.ts";
@@ -73,7 +72,7 @@ async function answer(engine: Engine, path: string, request: Request, traceId: s
 }
 
 const refuse = (engine: Engine, path: string, detail: string, code: string, traceId: string) =>
-  auditRefusal(engine, {
+  engine.refusals.note({
     actor: "anonymous",
     role: null,
     action: `auth${path.replaceAll("/", ".")}`,

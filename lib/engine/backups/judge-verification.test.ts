@@ -14,10 +14,22 @@ const item = (more: Partial<VerifiedDisk> = {}): VerifiedDisk => ({
   ...more,
 });
 
-test("a restore is proven by the recorded digest, whatever the disk has become since", () => {
+test("where the disk cannot be compared, the recorded digest proves a restore", () => {
+  expect(judgeDisk(DIGEST, item()).ok).toBe(true);
+  expect(judgeDisk(DIGEST, item({ comparedWithDisk: "equal" })).ok).toBe(true);
   for (const comparedWithDisk of ["equal", "differs", "not-comparable"] as const)
-    expect(judgeDisk(DIGEST, item({ comparedWithDisk })).ok).toBe(true);
-  expect(judgeDisk("b".repeat(64), item({ comparedWithDisk: "equal" })).ok).toBe(false);
+    expect(judgeDisk("b".repeat(64), item({ comparedWithDisk })).ok).toBe(false);
+});
+
+test("a stopped, unwritten disk that differs disproves a backup, also one that is as it was when it was made", () => {
+  const differing = item({ comparedWithDisk: "differs", detail: "first at byte 512" });
+  const asMade = judgeDisk(DIGEST, differing);
+  expect(asMade.ok).toBe(false);
+  expect(asMade.words).toMatch(/as it was when it was made.*\(first at byte 512\).*wrong from the start.*past QEMU/);
+  expect(asMade.words).toContain("Make a full backup");
+  const unrecorded = judgeDisk(null, differing);
+  expect(unrecorded.ok).toBe(false);
+  expect(unrecorded.words).not.toContain("as it was when it was made");
 });
 
 test("without a recorded digest only the stopped disk itself proves it; nothing to compare with is no proof", () => {
@@ -25,7 +37,6 @@ test("without a recorded digest only the stopped disk itself proves it; nothing 
     ok: true,
     words: "equal to the stopped disk",
   });
-  expect(judgeDisk(null, item({ comparedWithDisk: "differs" })).ok).toBe(false);
   expect(judgeDisk(null, item()).ok).toBe(false);
 });
 

@@ -5,33 +5,41 @@ export type VerifiedDisk = Extract<VerifyItem, { type: "disk" }>;
 export type Verdict = { ok: boolean; words: string };
 
 /**
- * | images | recorded digest | stopped disk   | verdict                                                    |
- * |--------|-----------------|----------------|------------------------------------------------------------|
- * | bad    |                 |                | bad                                                        |
- * | good   | equal           | anything       | good: the content of that time (a disk is written on)      |
- * | good   | differs         | anything       | bad: what is restored is not what was written              |
- * | good   | none            | equal          | good: the disk itself                                      |
- * | good   | none            | differs        | cannot tell, so not good: written to since, or wrong       |
- * | good   | none            | not comparable | cannot tell, so not good                                   |
+ * The disk is `equal` or `differs` only where the VM is stopped and nothing was written since; then it decides. The
+ * digest was read back from the backup's own file: a backup that was wrong from the start is equal to it.
+ *
+ * | images | stopped disk   | recorded digest | verdict                                                        |
+ * |--------|----------------|-----------------|----------------------------------------------------------------|
+ * | bad    |                |                 | bad                                                            |
+ * | good   | anything       | differs         | bad: what is restored is not what was written                  |
+ * | good   | differs        | equal or none   | bad: the backup is wrong, or the disk was changed past QEMU    |
+ * | good   | equal          | equal or none   | good: the disk itself                                          |
+ * | good   | not comparable | equal           | good: the content of that time (a disk is written on)          |
+ * | good   | not comparable | none            | cannot tell, so not good                                       |
  */
 export function judgeDisk(recorded: string | null, item: VerifiedDisk | undefined): Verdict {
   if (!item) return { ok: false, words: "the answer says nothing of it" };
   const bad = item.images.find((image) => !image.ok);
   if (bad) return { ok: false, words: `${bad.path} is damaged: ${bad.error ?? `${bad.corruptions} corruptions`}` };
   if (item.sha256 === null) return { ok: false, words: item.error?.message ?? "it could not be restored" };
+  if (recorded !== null && recorded !== item.sha256)
+    return { ok: false, words: "what is restored differs from what was read back after the backup" };
+  if (item.comparedWithDisk === "differs") return { ok: false, words: diskDiffers(recorded !== null, item.detail) };
   if (recorded !== null) {
-    if (recorded !== item.sha256)
-      return { ok: false, words: "what is restored differs from what was read back after the backup" };
     const also = item.comparedWithDisk === "equal" ? ", and equal to the stopped disk" : "";
     return { ok: true, words: `equal to the digest recorded when it was made${also}` };
   }
   if (item.comparedWithDisk === "equal") return { ok: true, words: "equal to the stopped disk" };
-  if (item.comparedWithDisk === "differs")
-    return {
-      ok: false,
-      words: `differs from the stopped disk, and no digest is recorded: ${item.detail ?? ""}`.trim(),
-    };
   return { ok: false, words: "it restores, but there is neither a recorded digest nor a stopped disk to compare with" };
+}
+
+function diskDiffers(isAsMade: boolean, where: string | null): string {
+  return [
+    isAsMade ? "the backup's file is as it was when it was made, but it" : "it",
+    ` differs from the stopped disk${where === null ? "" : ` (${where})`}, to which nothing was written through QEMU since.`,
+    " Either the backup was wrong from the start, or somebody changed the disk past QEMU, for instance put an older image back.",
+    " Make a full backup of this disk",
+  ].join("");
 }
 
 /** One line for the history. */

@@ -11,8 +11,8 @@ import { judgeDisk, summarise, type VerifiedDisk } from "./judge-verification.ts
 type Result = { type: "result"; ok: boolean; detail: string; at: string };
 
 /**
- * Restores a backup to temporary files on its host, and compares the content with what was recorded when it was made,
- * or with the stopped disk. Streams what the agent does; its result is kept with the backup and audited.
+ * Restores a backup to temporary files on its host, and compares the content with the stopped disk where nothing was
+ * written to it since, else with what was recorded when it was made. Streams what the agent does; its result is kept with the backup and audited.
  * @throws ProblemError not_found; conflict: it did not finish or has no files; unavailable: its host cannot be asked
  */
 export async function verifyBackup(

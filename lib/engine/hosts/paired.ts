@@ -26,7 +26,7 @@ function open(engine: Engine, row: PairedHost): EngineHost {
       if (now) Object.assign(paired, { sealedToken: now.sealedToken, confirmPending: now.confirmPending });
     },
   });
-  return { id: row.id, name: row.name, config, agent, skewMs: 0, paired };
+  return { id: row.id, name: row.name, config, agent, paired };
 }
 
 /**

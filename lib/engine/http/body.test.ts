@@ -24,6 +24,6 @@ test("a body without an end is given up at the limit, whatever its header says",
       controller.enqueue(chunk);
     },
   });
-  await expect(readBody(post(endless))).rejects.toMatchObject({ code: "too_large" });
+  await expect(readBody(post(endless))).rejects.toMatchObject({ code: "invalid_input", errors: [{ field: "body" }] });
   expect(sent).toBeLessThan(20);
 });

@@ -2,11 +2,12 @@
 import { randomUUID } from "node:crypto";
 import { OpenAPIHandler } from "@orpc/openapi/fetch";
 import { LIMITS } from "#chain/limits.ts";
-import { invalidInput } from "#contract/offences.ts";
+import { IDEMPOTENCY_HEADER, IDEMPOTENCY_KEY } from "#contract/idempotency.ts";
+import { BodyTooLarge, findStrays, invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { actorName } from "../actor.ts";
 import { assertSameSite, authenticate } from "../auth/authenticate.ts";
-import { auditRefusal, guard } from "../guard.ts";
+import { guard } from "../guard.ts";
 import { log } from "../log.ts";
 import { toProblem } from "../problems.ts";
 import { router } from "../router.ts";
@@ -69,15 +70,14 @@ export async function readBody(request: Request, limitMs = BODY_MS): Promise<str
 }
 
 async function readAll(request: Request): Promise<string> {
-  const tooLarge = () => new ProblemError("too_large", `A request's body has at most ${LIMITS.bodyBytes} bytes.`);
-  if (Number(request.headers.get("content-length") ?? 0) > LIMITS.bodyBytes) throw tooLarge();
+  if (Number(request.headers.get("content-length") ?? 0) > LIMITS.bodyBytes) throw new BodyTooLarge();
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let size = 0;
   let text = "";
   try {
     for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
       size += chunk.length;
-      if (size > LIMITS.bodyBytes) throw tooLarge();
+      if (size > LIMITS.bodyBytes) throw new BodyTooLarge();
       text += decoder.decode(chunk, { stream: true });
     }
     return text + decoder.decode();
@@ -103,16 +103,6 @@ export function parseBody(text: string, contentType: string | null): Record<stri
     throw invalidInput([{ field: "body", reason: "must be an object" }]);
   }
   return value as Record<string, unknown>;
-}
-
-/** Path fields that the body or query names again, and queries where there should be none: refused, not ignored. */
-function assertNoStrays(route: Route, url: URL, body: Record<string, unknown>): void {
-  const query = [...url.searchParams.keys()];
-  const strays = [
-    ...query.filter((key) => route.method !== "GET" || route.params.includes(key)),
-    ...Object.keys(body).filter((key) => route.params.includes(key)),
-  ];
-  if (strays.length > 0) throw invalidInput(strays.map((field) => ({ field, reason: "does not belong here" })));
 }
 
 /** A zero byte cannot be stored in PostgreSQL and is no part of any name. */
@@ -164,7 +154,8 @@ async function serve(engine: Engine, request: Request, traceId: string): Promise
   }
   const text = method === "GET" ? "" : await readBody(request);
   const body = parseBody(text, request.headers.get("content-type"));
-  assertNoStrays(route, url, body);
+  const strays = findStrays(route, url.searchParams, body);
+  if (strays.length > 0) throw invalidInput(strays);
   assertNoZeroBytes(route, pathname, url, text);
   const inner = new Request(url, {
     method,
@@ -179,10 +170,10 @@ async function serve(engine: Engine, request: Request, traceId: string): Promise
 
 /** Names one wish of a caller, so that asking again does not do it again. */
 function readIdempotencyKey(headers: Headers): string | null {
-  const key = headers.get("idempotency-key");
+  const key = headers.get(IDEMPOTENCY_HEADER);
   if (key === null) return null;
-  if (/^[\x21-\x7e]{1,200}$/.test(key)) return key;
-  throw invalidInput([{ field: "Idempotency-Key", reason: "1 to 200 visible ASCII characters" }]);
+  if (IDEMPOTENCY_KEY.test(key)) return key;
+  throw invalidInput([{ field: IDEMPOTENCY_HEADER, reason: "1 to 200 visible ASCII characters" }]);
 }
 
 function withJson(headers: Headers): Headers {
@@ -194,7 +185,7 @@ function withJson(headers: Headers): Headers {
 
 function refuse({ engine, actor, traceId }: Context, call: string, error: unknown): Promise<void> {
   const problem = toProblem(error);
-  return auditRefusal(engine, {
+  return engine.refusals.note({
     actor: actorName(actor),
     role: actor.role,
     action: call,
@@ -222,7 +213,7 @@ export async function handleApi(engine: Engine | null, request: Request): Promis
     if (problem.code === "internal") log.error({ traceId, err: error }, "a request failed");
     if (engine && problem.code === "unauthenticated") {
       const detail = `${request.method} ${new URL(request.url).pathname.slice(0, 200)}`;
-      await auditRefusal(engine, {
+      await engine.refusals.note({
         actor: "anonymous",
         role: null,
         action: "auth.required",

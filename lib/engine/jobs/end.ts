@@ -10,7 +10,7 @@ export type JobEnd = {
 };
 
 /** Inside a transaction that holds the lease (`record`). */
-export async function finishJob(tx: Tx, run: Pick<JobRun, "job" | "lease">, end: JobEnd): Promise<void> {
+export async function finishJob(tx: Tx, run: Pick<JobRun, "engine" | "job" | "lease">, end: JobEnd): Promise<void> {
   const { job, lease } = run;
   const behind = end.state === "succeeded" ? [] : await listUnsettled(tx, job.vmId);
   const error = [end.error, wordsBehind(behind)].filter((part) => part !== null).join(" ") || null;
@@ -29,7 +29,7 @@ export async function finishJob(tx: Tx, run: Pick<JobRun, "job" | "lease">, end:
   });
   await dropLease(tx, lease);
   // What the job named is no longer in flight.
-  await recompute(tx, job.vmId);
+  await recompute(tx, run.engine, job.vmId);
 }
 
 function wordsBehind(behind: { id: string; state: string }[]): string | null {

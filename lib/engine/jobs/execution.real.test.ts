@@ -200,6 +200,72 @@ test("a job that is cancelled before it began changes nothing, and says so", asy
   expect(await inTransaction(engine.db, (tx) => requestCancel(tx, jobId))).toBe("ended");
 });
 
+/** No transaction that writes such a row can be committed meanwhile. Returns how many have tried, and an end to it. */
+async function unwritable({ db }: Engine, event: string) {
+  await db.pool.query(`create sequence planted_tries;
+    create function refuse_commit() returns trigger language plpgsql as $$
+      begin perform nextval('planted_tries'); raise exception 'planted: this cannot be committed'; end $$;
+    create constraint trigger planted after ${event.replace(" when ", " deferrable initially deferred for each row when ")}
+      execute function refuse_commit()`);
+  return {
+    // What a sequence has given is not taken back with the transaction.
+    tries: async () => {
+      const { rows } = await db.pool.query("select last_value::int as n, is_called from planted_tries");
+      return rows[0].is_called ? rows[0].n : 0;
+    },
+    end: async (table: string) => void (await db.pool.query(`drop trigger planted on ${table}`)),
+  };
+}
+const ROW_OF_END = { audit_log: "insert on audit_log when (new.action like 'jobs.%')" };
+const END = { jobs: "update on jobs when (new.ended_at is not null)" };
+
+test.each([
+  ["succeeds", "audit_log", ROW_OF_END.audit_log],
+  ["succeeds", "jobs", END.jobs],
+  ["fails", "audit_log", ROW_OF_END.audit_log],
+  ["fails", "jobs", END.jobs],
+])(
+  "a job that %s ends together with its audit row: when %s cannot be written nothing of its end stands, and later all",
+  async (end, table, event) => {
+    const { url, host, engine, vmId } = await openOne("one-end");
+    const jobId = await applyNow(engine.db, vmId, { intent: "remove", checkpointIds: ["cp2"], bitmaps: [] });
+    if (end === "fails") {
+      host.sim.stop(vmId);
+      host.sim.start(vmId);
+    }
+    const planted = await unwritable(engine, event);
+    await rig.newEngine(url, [host], { policy: POLICY });
+    await until(planted.tries, (n) => n >= 2, 30_000);
+    expect(await getJob(engine.db.orm, jobId)).toMatchObject({ state: "running", endedAt: null, proof: null });
+    expect(await count(engine, "audit_log where job_id = $1 and action like 'jobs.%'", [jobId])).toBe(0);
+    expect(await count(engine, "vm_leases where job_id = $1", [jobId])).toBe(1);
+    await planted.end(table);
+    expect(await ended(engine, jobId)).toMatchObject({ state: end === "fails" ? "failed" : "succeeded" });
+    expect(await count(engine, "audit_log where job_id = $1 and action like 'jobs.%'", [jobId])).toBe(1);
+  },
+);
+
+test("what cleans up after a job is made whole or not at all, and its end has its audit row", async () => {
+  const { url, host, engine, vmId } = await openOne("one-clean-up");
+  await engine.db.pool.query(
+    "update vm_checkpoints set state = 'deleting' where vm_id = $1 and checkpoint_id = 'cp2'",
+    [vmId],
+  );
+  const planted = await unwritable(engine, "insert on jobs when (new.actor = 'driftline')");
+  await rig.newEngine(url, [host], { policy: POLICY });
+  await until(planted.tries, (n) => n >= 1, 30_000);
+  expect(await count(engine, "plans where vm_id = $1", [vmId])).toBe(0);
+  expect(await count(engine, "jobs where vm_id = $1", [vmId])).toBe(0);
+  await planted.end("jobs");
+  await until(
+    () => count(engine, "audit_log where subject = $1 and actor = 'driftline' and action like 'jobs.%'", [vmId]),
+    (n) => n === 1,
+    30_000,
+  );
+  expect(await count(engine, "jobs where vm_id = $1 and state = 'succeeded'", [vmId])).toBe(1);
+  expect(await idsOf(engine, vmId)).toEqual(["cp1", "cp3"]);
+});
+
 test("a VM that was started anew since the plan is not touched, and the job says so", async () => {
   const { url, host, engine, vmId } = await openOne("restarted");
   const jobId = await applyNow(engine.db, vmId, { intent: "remove", checkpointIds: ["cp2"], bitmaps: [] });

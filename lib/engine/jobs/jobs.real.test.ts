@@ -142,20 +142,7 @@ test("npm run verify-backup proves a backup by its digest, and says which disk i
   // Written to since: the recorded digest of that time is what counts.
   await vm.write("vda", 4 * MIB, MIB, 4);
   await vm.stop();
-  const server = await serve(lab.engine);
-  const verify = async () => {
-    const env = { ...process.env, DRIFTLINE_URL: server.url, DRIFTLINE_API_KEY: KEYS.support };
-    const script = fileURLToPath(new URL("../../run/verify-backup.ts", import.meta.url));
-    const done = execute(process.execPath, [script, backup.id], { env });
-    return done.then(
-      ({ stdout }) => ({ code: 0, stdout }),
-      (error: { code: number; stdout: string; stderr: string }) => ({
-        code: error.code,
-        stdout: error.stdout + error.stderr,
-      }),
-    );
-  };
-  const proven = await verify();
+  const proven = await verify(backup.id);
   expect(proven).toMatchObject({
     code: 0,
     stdout: expect.stringContaining("proven: vda: equal to the digest recorded"),
@@ -163,16 +150,64 @@ test("npm run verify-backup proves a backup by its digest, and says which disk i
   expect(proven.stdout).toContain("vdb: sha256 ");
   const file = backup.disks.find((disk) => disk.target === "vda")?.path ?? "";
   await execute("qemu-io", ["-f", "qcow2", "-c", "write -P 9 0 64k", file]);
-  const broken = await verify();
+  const broken = await verify(backup.id);
   expect(broken).toMatchObject({
     code: 1,
     stdout: expect.stringContaining("NOT PROVEN: vda: what is restored differs"),
   });
-  await server.close();
   const kept = await lab.query("select ok from backup_verifications where backup_id = $1 order by at", [backup.id]);
   expect(kept).toEqual([{ ok: true }, { ok: false }]);
   expect((await lab.backupsOf(vm))[0]?.verified).toMatchObject({ ok: false });
 });
+
+test("a backup is not proven when the stopped disk is another, to which nothing was written through QEMU since", async () => {
+  const vm = await lab.newVm("past-qemu");
+  await vm.write("vda", 0, 2 * MIB, 3);
+  expect((await run(lab.engine, vm.id, BACKUP)).state).toBe("succeeded");
+  const [backup] = await lab.backupsOf(vm);
+  if (!backup) throw new Error("no backup");
+  await vm.stop();
+  expect(await verify(backup.id)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(
+      "vda: equal to the digest recorded when it was made, and equal to the stopped disk",
+    ),
+  });
+  await writePastQemu(vm.disk("vda").path, MIB);
+  const disproved = await verify(backup.id);
+  expect(disproved).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining(
+      `NOT PROVEN: vda: the backup's file is as it was when it was made, but it differs from the stopped disk (first at byte ${MIB})`,
+    ),
+  });
+  expect(disproved.stdout).toContain("(as recorded); disk: differs");
+  expect((await lab.backupsOf(vm))[0]?.verified).toMatchObject({ ok: false });
+});
+
+/** Into the image file itself, where the byte lies in it: no bitmap notes it. */
+async function writePastQemu(path: string, offset: number): Promise<void> {
+  const { stdout } = await execute("qemu-img", ["map", "-f", "qcow2", "--output=json", path]);
+  const extents = JSON.parse(stdout) as { start: number; length: number; offset?: number }[];
+  const extent = extents.find(({ start, length }) => start <= offset && offset < start + length);
+  if (extent?.offset === undefined) throw new Error(`nothing is written at ${offset} of ${path}`);
+  await execute("qemu-io", ["-f", "raw", "-c", `write -P 77 ${extent.offset + offset - extent.start} 512`, path]);
+}
+
+/** What the command says of a backup, and with what code it ends. */
+async function verify(backupId: string): Promise<{ code: number; stdout: string }> {
+  const server = await serve(lab.engine);
+  const env = { ...process.env, DRIFTLINE_URL: server.url, DRIFTLINE_API_KEY: KEYS.support };
+  const script = fileURLToPath(new URL("../../run/verify-backup.ts", import.meta.url));
+  const done = execute(process.execPath, [script, backupId], { env }).then(
+    ({ stdout }) => ({ code: 0, stdout }),
+    (error: { code: number; stdout: string; stderr: string }) => ({
+      code: error.code,
+      stdout: error.stdout + error.stderr,
+    }),
+  );
+  return await done.finally(server.close);
+}
 
 /** The engine's API on a port, as the web process serves it. */
 async function serve(one: Engine): Promise<{ url: string; close: () => Promise<void> }> {

@@ -13,20 +13,16 @@ import {
   insertPlan,
   inTransaction,
   listLeftovers,
-  listOpenFindings,
-  listPresence,
   listRunningBackups,
   lockVm,
   markPlanApplied,
   readCleanUps,
-  readRecord,
   type Tx,
 } from "#db/index.ts";
 import { isAgentFailure } from "../agents/failure.ts";
 import { log } from "../log.ts";
 import { readHost } from "../observe/read.ts";
-import { readSpeakersObservation } from "../observe/recompute.ts";
-import { chooseSpeaker } from "../observe/speaker.ts";
+import { readSituation } from "../plans/situation.ts";
 import type { Engine } from "../state.ts";
 import { enqueueJob } from "./queue.ts";
 
@@ -111,21 +107,19 @@ async function mustWait(engine: Engine, vmId: string): Promise<boolean> {
 
 /** null: nothing can be done on what is known now. */
 async function planCleanUp(tx: Tx, vmId: string, askedAt: number): Promise<Plan | null> {
-  const vm = await getVm(tx, vmId);
-  const record = await readRecord(tx, vmId);
-  const speaker = vm && chooseSpeaker(await listPresence(tx, vmId), vm.hostId);
-  const observation = speaker && (await readSpeakersObservation(tx, speaker, vm));
-  if (!vm || !record || !speaker || !observation || speaker.error || speaker.hostOffline) return null;
-  // Read before we asked: the answer came from elsewhere, or not at all. Clocks of hosts are taken as equal within 2 s.
-  if (Date.parse(observation.observedAt) < askedAt - 2_000 || observation.power === "absent") return null;
-  const findings = await listOpenFindings(tx, vmId);
-  if (findings.some((finding) => finding.kind === "vm.two-hosts")) return null;
+  const situation = await readSituation(tx, vmId);
+  if (!situation || situation.error) return null;
+  const { vmName, hostId, record, observation, findings, activeElsewhere } = situation;
+  // Read before we asked: the answer came from elsewhere, or not at all.
+  if (Date.parse(observation.observedAt) < askedAt || observation.power === "absent") return null;
+  if (activeElsewhere.length > 0 || findings.some((finding) => finding.kind === "vm.two-hosts")) return null;
   const base: Omit<PlanInput, "request"> = {
-    vmName: vm.name,
-    hostId: speaker.hostId,
+    vmName,
+    hostId,
     record,
     observation,
     findings,
+    activeElsewhere,
     policy: { leastTier: {} },
     newCheckpointId: "unused",
     restorePoints: new Set(),

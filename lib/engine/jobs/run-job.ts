@@ -10,6 +10,7 @@ import {
   type JobToRun,
   type Lease,
   LeaseLost,
+  listPresence,
   readJobToRun,
   renewLease,
   saveContact,
@@ -19,9 +20,11 @@ import {
   yieldLease,
 } from "#db/index.ts";
 import { log } from "../log.ts";
+import { activeElsewhere, chooseSpeaker } from "../observe/speaker.ts";
 import type { Engine } from "../state.ts";
 import { withTrace } from "../trace.ts";
 import { runAction } from "./actions/index.ts";
+import { observe } from "./actions/observe.ts";
 import { finishJob, type JobEnd } from "./end.ts";
 import { Cancelled, StepFailed, TryAgain, toFailure } from "./failure.ts";
 import { enqueueJob } from "./queue.ts";
@@ -121,13 +124,28 @@ const markRunning = (run: JobRun, steps: PlanStep[]): Promise<void> =>
     ),
   );
 
-/** A VM that runs twice is never changed, whoever planned what. */
+/** A VM that runs twice is never changed, whoever planned what; one that may is read again first. */
 async function refuseTwoHosts(run: JobRun): Promise<void> {
-  const vm = await getVm(run.engine.db.orm, run.job.vmId);
+  const { orm } = run.engine.db;
+  const vm = await getVm(orm, run.job.vmId);
   if (vm?.kindNames.includes("vm.two-hosts")) throw new StepFailed("The VM runs on two hosts: nothing is changed.");
+  const presences = await listPresence(orm, run.job.vmId);
+  const speaker = chooseSpeaker(presences, vm?.hostId ?? null);
+  const [other] = speaker ? activeElsewhere(presences, speaker).unproven : [];
+  if (other) throw new TryAgain(`${other.hostName} was seen to run the VM too, and is read again.`, null, false);
+}
+
+/** A read after work that was cut short is worth this much time; the next sweep reads it anyway. */
+const LAST_LOOK_MS = 10_000;
+
+/** What stands after a job that ends without its proof is judged on what its work left, not on what was there before. */
+async function lookAgain(run: JobRun): Promise<void> {
+  const signal = AbortSignal.any([run.signal, AbortSignal.timeout(LAST_LOOK_MS)]);
+  await observe({ ...run, signal }).catch(() => run.signal.throwIfAborted());
 }
 
 async function settleFailure(run: JobRun, steps: PlanStep[], failure: unknown): Promise<void> {
+  if (failure instanceof Cancelled || failure instanceof StepFailed) await lookAgain(run);
   if (failure instanceof Cancelled) {
     await end(run, { state: "cancelled", error: "Cancelled on request.", proof: null });
   } else if (failure instanceof StepFailed) {

@@ -56,7 +56,7 @@ export function changeRecord(run: JobRun, steps: PlanStep[], change: (tx: Tx) =>
       run.job,
       steps.map(({ n }) => ({ n, state: "succeeded" as const, outcome })),
     );
-    await recompute(tx, run.job.vmId);
+    await recompute(tx, run.engine, run.job.vmId);
   });
 }
 

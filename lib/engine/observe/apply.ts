@@ -2,7 +2,6 @@
 import { countsOf } from "#chain/digest.ts";
 import type { DirtyCount, Observation, ObserveError } from "#chain/model.ts";
 import {
-  type Db,
   inTransaction,
   listPresence,
   lockVm,
@@ -14,22 +13,33 @@ import {
   saveSamples,
   type Tx,
 } from "#db/index.ts";
+import type { Engine } from "../state.ts";
 import { NOTHING, type Recomputed, recompute } from "./recompute.ts";
 
 const isActive = (power: string | undefined) => power === "running" || power === "paused";
+
+/**
+ * Whether a newer read than this one is known: answers may overtake each other. What is dropped for that was asked for
+ * before the one that stands was read, which is then as fresh. A time ahead of ours comes from a server whose clock is
+ * wrong, says nothing of which is newer, and gives way.
+ */
+function isOvertaken(before: { observedAt: string | null } | null, at: Date): boolean {
+  const known = Date.parse(before?.observedAt ?? "");
+  return known > at.getTime() && known <= Date.now();
+}
 
 async function presenceOn(tx: Tx, vmId: string, hostId: string) {
   return (await listPresence(tx, vmId)).find((presence) => presence.hostId === hostId) ?? null;
 }
 
 /** A complete read. One that is older than what is known is dropped: answers may overtake each other. */
-export function applyObservation(db: Db, hostId: string, observation: Observation): Promise<Recomputed> {
-  return inTransaction(db, async (tx) => {
+export function applyObservation(engine: Engine, hostId: string, observation: Observation): Promise<Recomputed> {
+  return inTransaction(engine.db, async (tx) => {
     const { vmId } = observation;
     const at = new Date(observation.observedAt);
     await lockVm(tx, { id: vmId, name: observation.name });
     const before = await presenceOn(tx, vmId, hostId);
-    if (before?.observedAt && Date.parse(before.observedAt) > at.getTime()) return NOTHING;
+    if (isOvertaken(before, at)) return NOTHING;
     const observationId = await saveObservation(tx, hostId, observation);
     const diskIds = await saveDisks(tx, vmId, at, observation.disks);
     const counts = countsOf(observation);
@@ -54,22 +64,22 @@ export function applyObservation(db: Db, hostId: string, observation: Observatio
       observedAt: at,
       triedAt: at,
     });
-    return recompute(tx, vmId);
+    return recompute(tx, engine, vmId);
   });
 }
 
 /** Only the dirty counts moved. */
 export function applyCounts(
-  db: Db,
+  engine: Engine,
   hostId: string,
   item: { vmId: string; digest: string; countsDigest: string; at: string; counts: DirtyCount[] | null },
 ): Promise<Recomputed> {
-  return inTransaction(db, async (tx) => {
+  return inTransaction(engine.db, async (tx) => {
     const at = new Date(item.at);
     await lockVm(tx, { id: item.vmId });
     const before = await presenceOn(tx, item.vmId, hostId);
     if (!before || before.digest !== item.digest) return NOTHING;
-    if (before.observedAt && Date.parse(before.observedAt) > at.getTime()) return NOTHING;
+    if (isOvertaken(before, at)) return NOTHING;
     const counts = item.counts ?? before.counts;
     const diskIds = await saveDisks(tx, item.vmId, at, []);
     await saveSamples(tx, item.vmId, diskIds, before.counts, counts, at, before.runtimeId);
@@ -81,32 +91,32 @@ export function applyCounts(
       observedAt: at,
       triedAt: at,
     });
-    return recompute(tx, item.vmId);
+    return recompute(tx, engine, item.vmId);
   });
 }
 
 /** The read gave nothing. What was known stays as it was read; only the failure is new. */
 export function applyFailure(
-  db: Db,
+  engine: Engine,
   hostId: string,
   vmId: string,
   at: string,
   error: ObserveError,
 ): Promise<Recomputed> {
-  return inTransaction(db, async (tx) => {
+  return inTransaction(engine.db, async (tx) => {
     // A VM that could never be read still exists. It has no name yet but its id.
     await lockVm(tx, { id: vmId, name: vmId });
     await savePresenceError(tx, vmId, hostId, new Date(at), error);
-    return { ...(await recompute(tx, vmId)), unsettled: error.retryable };
+    return { ...(await recompute(tx, engine, vmId)), unsettled: error.retryable };
   });
 }
 
 /** The host does not know the VM (any more). Its record stands; a VM that nobody ever saw does not come to be by this. */
-export function applyAbsent(db: Db, hostId: string, vmId: string, at: string): Promise<Recomputed> {
-  return inTransaction(db, async (tx) => {
+export function applyAbsent(engine: Engine, hostId: string, vmId: string, at: string): Promise<Recomputed> {
+  return inTransaction(engine.db, async (tx) => {
     if (!(await lockVm(tx, { id: vmId }))) return NOTHING;
     const before = await presenceOn(tx, vmId, hostId);
-    if (before?.observedAt && Date.parse(before.observedAt) > Date.parse(at)) return NOTHING;
+    if (isOvertaken(before, new Date(at))) return NOTHING;
     await savePresence(tx, {
       vmId,
       hostId,
@@ -120,6 +130,6 @@ export function applyAbsent(db: Db, hostId: string, vmId: string, at: string): P
       observedAt: new Date(at),
       triedAt: new Date(at),
     });
-    return recompute(tx, vmId);
+    return recompute(tx, engine, vmId);
   });
 }

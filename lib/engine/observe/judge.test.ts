@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { healthyLine, imagePath, KIB } from "#chain/testing/healthy.ts";
+import { healthyBitmap, healthyLine, imagePath, KIB } from "#chain/testing/healthy.ts";
 import { judge } from "./judge.ts";
 
 const GRANULE = 64 * KIB;
@@ -67,6 +67,39 @@ test("what could not be read keeps its findings, and never agrees", () => {
   const after = judge({ ...input, observation: unread }, before);
   expect(after.findings.map((finding) => finding.id)).toEqual(before.map((finding) => finding.id));
   expect(judge({ ...input, observation: unread }, []).agreement).toBe("unknown");
+});
+
+const LATE = { code: "timeout", message: "late", hostMessage: null, retryable: true } as const;
+const kindsOf = (findings: { kind: string }[]) => findings.map(({ kind }) => kind).sort();
+
+test("a job that could not be read leaves its own finding standing, and none of what was read and has healed", () => {
+  const input = healthyLine(2);
+  const runningBackup = { checkpointId: null, startedAt: "2025-01-01T00:00:00Z" };
+  const lost = { ...input.observation, checkpoints: { ok: true as const, value: [] } };
+  const before = judge({ ...input, runningBackup, observation: lost }, []).findings;
+  expect(kindsOf(before)).toEqual(["backup.stuck", "metadata.missing", "metadata.missing"]);
+  const unread = { ...input.observation, job: { ok: false as const, error: LATE } };
+  expect(kindsOf(judge({ ...input, runningBackup, observation: unread }, before).findings)).toEqual(["backup.stuck"]);
+  expect(judge({ ...input, observation: unread }, before).findings).toEqual([]);
+});
+
+test("a list that could not be read leaves an unknown bitmap unknown", () => {
+  const input = healthyLine(2);
+  for (const { layers } of input.observation.disks)
+    if (layers.ok) layers.value[0]?.bitmaps.push(healthyBitmap("stray", null));
+  const before = judge(input, []).findings;
+  expect(kindsOf(before)).toEqual(["bitmap.unknown"]);
+  const unread = { ...input.observation, checkpoints: { ok: false as const, error: LATE } };
+  expect(kindsOf(judge({ ...input, observation: unread }, before).findings)).toEqual(["bitmap.unknown"]);
+});
+
+test("a checkpoint that libvirt does not list stands while its bitmaps cannot be read, and ends when it is listed", () => {
+  const input = healthyLine(1);
+  const disks = input.observation.disks.map((disk) => ({ ...disk, layers: { ok: false as const, error: LATE } }));
+  const lost = { ...input.observation, checkpoints: { ok: true as const, value: [] } };
+  const before = judge({ ...input, observation: lost }, []).findings;
+  expect(kindsOf(judge({ ...input, observation: { ...lost, disks } }, before).findings)).toEqual(["metadata.missing"]);
+  expect(judge({ ...input, observation: { ...input.observation, disks } }, before).findings).toEqual([]);
 });
 
 test("an accepted finding is carried over as accepted", () => {

@@ -2,8 +2,8 @@
 import { agreementOf } from "#chain/axes.ts";
 import { viewBitmaps } from "#chain/bitmaps.ts";
 import { carryProofs, findDrift } from "#chain/findings/index.ts";
-import type { Agreement, DiskVerdict, DriftInput, Finding, NextBackup } from "#chain/model.ts";
-import { readLayers, unreadOf } from "#chain/trust.ts";
+import type { Agreement, DiskVerdict, DriftInput, Finding, NextBackup, Observation } from "#chain/model.ts";
+import { readCheckpoints, readLayers, unreadOf } from "#chain/trust.ts";
 import { nextBackup, summariseNextBackup } from "#chain/verdict.ts";
 
 export type Judgement = {
@@ -26,8 +26,9 @@ export function judge(
   const before = stood.filter(({ kind, subject }) => kind !== "bitmap.rewound" || !undone.has(subject.disk ?? ""));
   const found = carryProofs({ previous: before, current: findDrift(input), observation, record });
   const ids = new Set(found.map((finding) => finding.id));
+  const unread = unreadIn(observation);
   const kept = before.filter(
-    (finding) => !ids.has(finding.id) && (isUnread(input, finding) || isStillRewound(input, finding)),
+    (finding) => !ids.has(finding.id) && (isUnread(input, unread, finding) || isStillRewound(input, finding)),
   );
   const acknowledged = new Set(record.acknowledged);
   const findings = [...found, ...kept].map((finding) => ({ ...finding, acknowledged: acknowledged.has(finding.id) }));
@@ -41,13 +42,38 @@ export function judge(
   };
 }
 
-/** What could not be read cannot have healed: its findings stand, with their age. On no host nothing is drift. */
-function isUnread(input: DriftInput, finding: Finding): boolean {
-  if (input.observation.power === "absent") return false;
-  return unreadOf(input.observation).some(({ disk }) =>
-    disk === null ? finding.kind.startsWith("metadata.") : finding.subject.disk === disk,
-  );
+/**
+ * What could not be read cannot have healed: a finding stands, with its age, while what it was seen in is not read. On no
+ * host nothing is drift.
+ */
+function isUnread({ record, observation, runningBackup }: DriftInput, unread: Unreadable, finding: Finding): boolean {
+  const { kind, subject, reason } = finding;
+  if (observation.power === "absent") return false;
+  if (kind === "metadata.missing") {
+    // Found only where a bitmap of it was seen to be healthy.
+    if (unread.list || unread.disks.size === 0) return unread.list;
+    const covered = record.checkpoints.find(({ id }) => id === subject.checkpointId)?.disks ?? [];
+    const isListed =
+      observation.checkpoints.ok && observation.checkpoints.value.some((c) => c.id === subject.checkpointId);
+    return !isListed && covered.some(({ target }) => unread.disks.has(target));
+  }
+  if (kind.startsWith("metadata.")) return unread.list;
+  if (kind === "backup.stuck") {
+    const isClosed = reason === "no-such-job" && runningBackup === null;
+    return !isClosed && (!observation.job.ok || observation.power === "unknown");
+  }
+  if (kind === "vm.two-hosts") return observation.power === "unknown";
+  // Whether libvirt knows a checkpoint of that name is read from its list.
+  if (kind === "bitmap.unknown" && unread.list) return true;
+  return subject.disk !== null && unread.disks.has(subject.disk);
 }
+
+type Unreadable = { list: boolean; disks: ReadonlySet<string> };
+
+const unreadIn = (observation: Observation): Unreadable => ({
+  list: !readCheckpoints(observation).ok,
+  disks: new Set(unreadOf(observation).flatMap(({ disk }) => disk ?? [])),
+});
 
 /**
  * A rewound bitmap that goes on recording passes its old count some day, and then its count looks right. The interval

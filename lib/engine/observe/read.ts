@@ -21,17 +21,11 @@ import type { Recomputed } from "./recompute.ts";
 
 export type ReadResult = { observed: number; unchanged: number; failed: number; unsettled: string[] };
 
+type ToOurs = (at: string) => string;
+
 const FLUSH_AT = 500;
 const ONE_VM_MS = 60_000;
 const ALL_VMS_MS = 30 * 60_000;
-/** Clocks closer than this are taken as equal. */
-const SKEW_MS = 2_000;
-
-/** A host's time in ours: its clock may be wrong, and how old a read is must not depend on that. */
-function correctTime(host: EngineHost, at: string): string {
-  const ours = Math.abs(host.skewMs) > SKEW_MS ? Date.parse(at) - host.skewMs : Date.parse(at);
-  return new Date(Math.min(ours, Date.now())).toISOString();
-}
 
 /**
  * Reads VMs of a host and applies each answer as it comes. `vmIds` absent: all of them, and those that are missing
@@ -56,15 +50,19 @@ export async function readHost(
   const known = options.force ? {} : await knownDigests(db.orm, host.id, options.vmIds);
   const limit = AbortSignal.timeout(options.vmIds ? ONE_VM_MS : ALL_VMS_MS);
   const signal = options.signal ? AbortSignal.any([limit, options.signal]) : limit;
+  const askedAt = Date.now();
+  const toOurs: ToOurs = (at) => host.agent.clock.toOurs(at, askedAt);
   const stream = await host.agent.api.observe({ domains: options.vmIds, known }, { signal });
   const result: ReadResult = { observed: 0, unchanged: 0, failed: 0, unsettled: [] };
   const seen: string[] = [];
   const toRead = new Map<string, string[]>();
+  /** Unchanged, and libvirt runs a job there. */
+  const atWork: string[] = [];
   let quiet: { vmId: string; at: string }[] = [];
   const flush = async () => {
     const batch = quiet;
     quiet = [];
-    await applyQuiet(engine, host, batch);
+    atWork.push(...(await applyQuiet(engine, host, batch)));
   };
   const note = (vmId: string, outcome: Recomputed) => {
     if (outcome.unsettled) result.unsettled.push(vmId);
@@ -81,20 +79,24 @@ export async function readHost(
     if (item.type !== "absent") seen.push(vmId);
     if (item.type === "unchanged" && item.counts === null) {
       result.unchanged += 1;
-      quiet.push({ vmId, at: correctTime(host, item.observedAt) });
+      quiet.push({ vmId, at: toOurs(item.observedAt) });
       if (quiet.length >= FLUSH_AT) await flush();
     } else {
-      note(vmId, await applyItem(engine, host, item, result));
+      const outcome = await applyItem(engine, host, item, result, toOurs);
+      if (item.type === "unchanged" && outcome.unsettled) atWork.push(vmId);
+      note(vmId, outcome);
     }
   }
   await flush();
   if (!complete) throw new AgentCutOff();
   if (!options.vmIds) {
     for (const vmId of await listVanished(db.orm, host.id, seen)) {
-      await applyAbsent(db, host.id, vmId, startedAt.toISOString());
+      await applyAbsent(engine, host.id, vmId, startedAt.toISOString());
     }
     await markSwept(db.orm, host.id, new Date());
   }
+  // "Unchanged" does not say for how long a job has held the VM by now.
+  if (atWork.length > 0) await readHost(engine, host, { ...options, vmIds: atWork, force: true });
   if (options.confirm !== false) await confirmElsewhere(engine, toRead, options.onRepairable);
   engine.metrics.observed.inc({ result: "observed" }, result.observed);
   engine.metrics.observed.inc({ result: "unchanged" }, result.unchanged);
@@ -104,31 +106,37 @@ export async function readHost(
 
 /** One answer that is more than "unchanged". An answer that cannot be written does not end the stream for the others. */
 async function applyItem(
-  { db }: Engine,
+  engine: Engine,
   host: EngineHost,
   item: Exclude<ObserveItem, { type: "done" }>,
   result: ReadResult,
+  toOurs: ToOurs,
 ): Promise<Recomputed> {
   switch (item.type) {
     case "observation": {
       result.observed += 1;
-      const observedAt = correctTime(host, item.observation.observedAt);
-      return applyObservation(db, host.id, { ...item.observation, observedAt });
+      const observedAt = toOurs(item.observation.observedAt);
+      return applyObservation(engine, host.id, { ...item.observation, observedAt });
     }
     case "unchanged":
       result.unchanged += 1;
-      return applyCounts(db, host.id, { ...item, at: correctTime(host, item.observedAt) });
+      return applyCounts(engine, host.id, { ...item, at: toOurs(item.observedAt) });
     case "failed":
       result.failed += 1;
-      return applyFailure(db, host.id, item.vmId, correctTime(host, item.at), item.error);
+      return applyFailure(engine, host.id, item.vmId, toOurs(item.at), item.error);
     case "absent":
-      return applyAbsent(db, host.id, item.vmId, correctTime(host, item.at));
+      return applyAbsent(engine, host.id, item.vmId, toOurs(item.at));
   }
 }
 
-/** VMs that are as they were: one statement for all, and a closer look at those whose state depends on time. */
-async function applyQuiet({ db }: Engine, host: EngineHost, batch: { vmId: string; at: string }[]): Promise<void> {
-  if (batch.length === 0) return;
+/**
+ * VMs that are as they were: one statement for all, and a closer look at those whose state depends on time. Returns those
+ * on which libvirt runs a job.
+ */
+async function applyQuiet(engine: Engine, host: EngineHost, batch: { vmId: string; at: string }[]): Promise<string[]> {
+  const { db } = engine;
+  const atWork: string[] = [];
+  if (batch.length === 0) return atWork;
   const ids = batch.map((item) => item.vmId);
   const restless = new Set(await listRestless(db.orm, host.id, ids));
   // The oldest of the batch stands for all of it: never claims a read to be newer than it is.
@@ -141,12 +149,20 @@ async function applyQuiet({ db }: Engine, host: EngineHost, batch: { vmId: strin
       at,
     ),
   );
-  if (restless.size === 0) return;
+  if (restless.size === 0) return atWork;
   const presence = await knownDigests(db.orm, host.id, [...restless]);
   for (const { vmId, at: seenAt } of batch.filter((item) => restless.has(item.vmId))) {
     const [digest = "", countsDigest = ""] = (presence[vmId] ?? "").split(":");
-    await applyCounts(db, host.id, { vmId, digest, countsDigest, at: seenAt, counts: null });
+    const { unsettled } = await applyCounts(engine, host.id, {
+      vmId,
+      digest,
+      countsDigest,
+      at: seenAt,
+      counts: null,
+    });
+    if (unsettled) atWork.push(vmId);
   }
+  return atWork;
 }
 
 /** Reads the other hosts of VMs that now seem to run twice, so that two hosts are only reported when both say so now. */
@@ -170,10 +186,7 @@ async function confirmElsewhere(
 
 /** Asks the host itself: name, versions, clock. Throws when it does not answer. */
 export async function contactHost(engine: Engine, host: EngineHost): Promise<void> {
-  const asked = Date.now();
   const info = await host.agent.api.host({}, { signal: AbortSignal.timeout(15_000) });
-  const answered = Date.now();
-  host.skewMs = Math.round(Date.parse(info.now) - (asked + answered) / 2);
   const connected = info.connection.state === "connected";
   const error: ObserveError | null = connected
     ? null
@@ -188,7 +201,7 @@ export async function contactHost(engine: Engine, host: EngineHost): Promise<voi
     libvirtVersion: info.libvirtVersion,
     qemuVersion: info.qemuVersion,
     agentVersion: info.agentVersion,
-    clockSkewMs: Math.max(-2_000_000_000, Math.min(2_000_000_000, host.skewMs)),
+    clockSkewMs: Math.max(-2_000_000_000, Math.min(2_000_000_000, host.agent.clock.skewMs)),
     capabilities: info.capabilities,
     switchedOff: info.switchedOff,
     state: connected ? "online" : "degraded",

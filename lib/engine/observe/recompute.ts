@@ -5,8 +5,10 @@ import type { DirtyCount, DriftInput, Finding, Observation, ObserveError } from 
 import { isLive } from "#chain/trust.ts";
 import {
   acceptIdentity,
+  endPeaks,
   getObservation,
   type KindSummary,
+  learnGranularities,
   listDisks,
   listInFlight,
   listOpenFindings,
@@ -25,11 +27,10 @@ import {
   severityRank,
   type Tx,
 } from "#db/index.ts";
+import type { Engine } from "../state.ts";
 import { judge } from "./judge.ts";
+import { committedCounts, unknownGranularities } from "./learn.ts";
 import { activeElsewhere, chooseSpeaker } from "./speaker.ts";
-
-/** How long a job may hold a domain before it counts as stuck. */
-const JOB_LIMIT_MS = 6 * 3_600_000;
 
 export type Recomputed = {
   /** Hosts to read again before two hosts are believed to run the VM. */
@@ -76,6 +77,13 @@ export async function readSpeakersObservation(
   return body && { ...withCounts(body, speaker), observedAt: speaker.observedAt ?? body.observedAt };
 }
 
+/** A host that shows the VM too, and when it was last read. */
+export const seenAt = ({ hostId, hostName, observedAt, triedAt }: Presence) => ({
+  hostId,
+  hostName,
+  observedAt: observedAt ?? triedAt,
+});
+
 /** The stored body with the newest counts: an observation that changed in nothing else is not stored again. */
 function withCounts(observation: Observation, { counts }: Presence): Observation {
   if (counts.length === 0) return observation;
@@ -97,7 +105,7 @@ function withCounts(observation: Observation, { counts }: Presence): Observation
 }
 
 /** Expects the VM's row to be there. Takes its lock. */
-export async function recompute(tx: Tx, vmId: string): Promise<Recomputed> {
+export async function recompute(tx: Tx, { config }: Pick<Engine, "config">, vmId: string): Promise<Recomputed> {
   const vm = await lockVm(tx, { id: vmId });
   const record = await readRecord(tx, vmId);
   if (!vm || !record) return NOTHING;
@@ -120,16 +128,10 @@ export async function recompute(tx: Tx, vmId: string): Promise<Recomputed> {
     observation,
     samples: await readPeaks(tx, vmId),
     inFlight: await listInFlight(tx, vmId),
-    activeElsewhere: migrates
-      ? []
-      : proven.map(({ hostId, hostName, observedAt, triedAt }) => ({
-          hostId,
-          hostName,
-          observedAt: observedAt ?? triedAt,
-        })),
+    activeElsewhere: migrates ? [] : proven.map(seenAt),
     provenMoves: isLive(observation) ? disks.filter((disk) => disk.moveProven).map((disk) => disk.target) : [],
     runningBackup: await readRunningBackup(tx, vmId),
-    jobLimitMs: JOB_LIMIT_MS,
+    jobLimitMs: config.policy.jobLimitSeconds * 1_000,
   };
   const before = await listOpenFindings(tx, vmId);
   const judged = judge(input, before, await readUndone(tx, input, before, speaker));
@@ -148,6 +150,8 @@ export async function recompute(tx: Tx, vmId: string): Promise<Recomputed> {
       const isHigher = higherThan(input.samples);
       const trusted = countsOf(observation).filter((count) => !doubted.has(count.target) && isHigher(count));
       await raisePeaks(tx, vmId, ids, trusted, at, observation.runtimeId);
+      await endPeaks(tx, vmId, ids, committedCounts(input, doubted));
+      await learnGranularities(tx, vmId, unknownGranularities(input, ids, doubted));
     }
   }
 
@@ -170,7 +174,7 @@ export async function recompute(tx: Tx, vmId: string): Promise<Recomputed> {
   });
   await notifyChange(tx, { type: "vm", vmId });
   return {
-    toRead: migrates ? [] : toRead.filter((view) => !view.hostOffline).map((view) => view.hostId),
+    toRead: migrates ? [] : toRead.map((view) => view.hostId),
     unsettled: observation.job.ok && !["none", "lost-backup"].includes(observation.job.value.operation),
     repairable: isLive(observation) && !twoHosts && standing.some((finding) => isRepairable(finding)),
   };

@@ -38,20 +38,32 @@ export function chooseSpeaker<T extends HostView>(views: readonly T[], current: 
   return ranked[0] ?? null;
 }
 
+export type Elsewhere<T> = {
+  /** Both were read after both had begun to run it. */
+  proven: T[];
+  /** One of the two reads is from before (a migration, a start elsewhere after a crash): nothing is changed till then. */
+  unproven: T[];
+  /** The hosts whose reads those are. */
+  toRead: T[];
+};
+
 /**
- * Other hosts on which the VM runs too. `proven`: both were read after both had begun to run it. Else one of the two
- * reads is from before (a migration, a start elsewhere after a crash): `toRead` are the hosts to read again first.
+ * Other hosts on which the VM runs too, or may. One rule for what is reported, planned and done. Whose read is from
+ * before and who is offline cannot confirm, and is not counted: see lib/decisions/two-hosts.md.
  */
-export function activeElsewhere<T extends HostView>(views: readonly T[], speaker: T): { proven: T[]; toRead: T[] } {
+export function activeElsewhere<T extends HostView>(views: readonly T[], speaker: T): Elsewhere<T> {
   const proven: T[] = [];
+  const unproven: T[] = [];
   const toRead = new Set<T>();
-  if (!isActive(speaker)) return { proven, toRead: [] };
-  for (const view of views) {
-    if (view.hostId === speaker.hostId || !isActive(view)) continue;
+  const others = isActive(speaker) ? views.filter((view) => view.hostId !== speaker.hostId && isActive(view)) : [];
+  for (const view of others) {
     const both = Math.max(Date.parse(view.activeSince ?? ""), Date.parse(speaker.activeSince ?? ""));
     const before = [view, speaker].filter((one) => !(Date.parse(one.observedAt ?? "") >= both));
     if (before.length === 0) proven.push(view);
-    for (const one of before) toRead.add(one);
+    else if (before.every((one) => !one.hostOffline)) {
+      unproven.push(view);
+      for (const one of before) toRead.add(one);
+    }
   }
-  return { proven, toRead: [...toRead] };
+  return { proven, unproven, toRead: [...toRead] };
 }

@@ -22,6 +22,10 @@ const TEXTS: Record<keyof typeof POLICY_DEFAULTS, { text: string; unit: string |
     text: "How long a job waits for a host that does not answer, or for a lock, before it gives up",
     unit: "seconds",
   },
+  jobLimitSeconds: {
+    text: "How long a job may hold a VM before it counts as stuck and can be aborted",
+    unit: "seconds",
+  },
   leaseSeconds: {
     text: "After how long another process takes over a job whose process is gone",
     unit: "seconds",

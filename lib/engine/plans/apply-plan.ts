@@ -1,6 +1,7 @@
-import type { JobRow } from "#contract/engine-jobs.ts";
-import { getJobRow, getPlan } from "#db/index.ts";
+import type { JobView } from "#contract/engine-jobs.ts";
+import { getPlan } from "#db/index.ts";
 import { assertRole } from "../actor.ts";
+import { getJob } from "../jobs/jobs.ts";
 import type { Context } from "../state.ts";
 import { requireKey } from "./apply-rules.ts";
 import { noSuchPlan } from "./get-plan.ts";
@@ -10,7 +11,7 @@ import { runPlan } from "./run-plan.ts";
 export async function applyPlan(
   context: Context,
   input: { planId: string; confirm?: string; acknowledged?: string[]; reason?: string },
-): Promise<JobRow> {
+): Promise<JobView> {
   const { orm } = context.engine.db;
   const plan = await getPlan(orm, input.planId);
   if (!plan) throw noSuchPlan(input.planId);
@@ -22,7 +23,5 @@ export async function applyPlan(
     idempotencyKey: requireKey(context.idempotencyKey),
   });
   if ("refused" in result) throw result.refused;
-  const job = await getJobRow(orm, result.jobId);
-  if (!job) throw new Error("the job was not stored");
-  return job;
+  return getJob(context, { jobId: result.jobId });
 }

@@ -1,3 +1,4 @@
+import { IDEMPOTENCY_HEADER } from "#contract/idempotency.ts";
 import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
 import { findJobByKey, findLiveJob, type PlanChange, type Reader, type StoredPlan } from "#db/index.ts";
@@ -14,7 +15,7 @@ export type ApplyInput = {
 export function requireKey(idempotencyKey: string | null | undefined): string {
   if (idempotencyKey) return idempotencyKey;
   const reason = "is needed, so that the same wish is never carried out twice: 1 to 200 visible ASCII characters";
-  throw invalidInput([{ field: "Idempotency-Key", reason }]);
+  throw invalidInput([{ field: IDEMPOTENCY_HEADER, reason }]);
 }
 
 /** The same wish again: the job that it made, or what speaks against running the plan, or null. */

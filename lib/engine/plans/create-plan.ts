@@ -4,7 +4,7 @@ import { getPlan, insertPlan } from "#db/index.ts";
 import { actorName } from "../actor.ts";
 import type { Context } from "../state.ts";
 import { computePlan, FRESH_MS, newCheckpointId, PLAN_LIFE_MS } from "./compute.ts";
-import { cannotTell, observeFresh } from "./fresh.ts";
+import { observeFresh, unread } from "./fresh.ts";
 import { toRefusalProblem } from "./refusals.ts";
 import { readRepositories } from "./repositories.ts";
 import { readSituation } from "./situation.ts";
@@ -29,7 +29,7 @@ export async function preparePlan(
     isolationLevel: "repeatable read",
     accessMode: "read only",
   });
-  if (!situation) throw cannotTell({ message: "The VM has not been read completely yet.", hostMessage: null }, vmId);
+  if (!situation) throw unread("The VM has not been read completely yet.", vmId);
   const repositories = await readRepositories(engine, { vmId, hostId: situation.hostId }, request);
   const result = computePlan(engine, situation, request, newCheckpointId(), repositories);
   if (!result.ok) return { refusals: result.refusals };

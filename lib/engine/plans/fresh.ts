@@ -12,10 +12,13 @@ import { noSuchVm } from "../vms/lookup.ts";
 /** A VM that moved while it was read is followed this often. */
 const MOST_HOSTS = 3;
 
-export const cannotTell = (error: Pick<ObserveError, "message" | "hostMessage">, vmId: string): ProblemError =>
-  new ProblemError("cannot_tell", error.message, { subject: vmId, hostMessage: error.hostMessage });
+export const cannotTell = (error: Omit<ObserveError, "code">, vmId: string): ProblemError => {
+  const { message, hostMessage, retryable } = error;
+  return new ProblemError("cannot_tell", message, { subject: vmId, hostMessage, retryable });
+};
 
-const unread = (message: string, vmId: string) => cannotTell({ message, hostMessage: null }, vmId);
+export const unread = (message: string, vmId: string) =>
+  cannotTell({ message, hostMessage: null, retryable: true }, vmId);
 
 /**
  * Makes sure that what is known of the VM was read within the last `maxAgeMs` (0: now), by reading its host if need
@@ -34,7 +37,8 @@ export async function observeFresh(engine: Engine, vmId: string, maxAgeMs: numbe
       return;
     }
     const age = speaker.observedAt === null ? Number.POSITIVE_INFINITY : Date.now() - Date.parse(speaker.observedAt);
-    if (!speaker.error && !speaker.hostOffline && age < maxAgeMs) return;
+    // Read after now: by a server whose clock is ahead, so nobody knows when.
+    if (!speaker.error && !speaker.hostOffline && age >= 0 && age < maxAgeMs) return;
     if (read.size >= MOST_HOSTS) throw unread("The VM moves from host to host; try again when it has settled.", vmId);
     read.add(speaker.hostId);
     const host = engine.hosts.get(speaker.hostId);
@@ -44,7 +48,7 @@ export async function observeFresh(engine: Engine, vmId: string, maxAgeMs: numbe
     } catch (error) {
       if (!isAgentFailure(error)) throw error;
       const reason = toObserveError(error, host.name);
-      await applyFailure(engine.db, host.id, vmId, new Date().toISOString(), reason);
+      await applyFailure(engine, host.id, vmId, new Date().toISOString(), reason);
       throw cannotTell(reason, vmId);
     }
   }

@@ -17,7 +17,12 @@ export const noSuchPlan = (planId: string) =>
 export async function getPlan({ engine }: Context, { planId }: { planId: string }): Promise<PlanView> {
   const plan = await find(engine.db.orm, planId);
   if (!plan) throw noSuchPlan(planId);
-  const changes = plan.state === "ready" ? await changesByNewestRead(engine.db, plan) : [];
+  return viewByNewestRead(engine.db, plan);
+}
+
+/** The same of a plan that was looked up already. */
+export async function viewByNewestRead(db: Engine["db"], plan: StoredPlan): Promise<PlanView> {
+  const changes = plan.state === "ready" ? await changesByNewestRead(db, plan) : [];
   return toPlanView(changes.length > 0 ? { ...plan, state: "out-of-date", changes } : plan);
 }
 

@@ -11,8 +11,9 @@ import { requireKey } from "./apply-rules.ts";
 import { PLAN_LIFE_MS } from "./compute.ts";
 import { preparePlan } from "./create-plan.ts";
 import { observeSeveral } from "./fresh.ts";
+import { viewByNewestRead } from "./get-plan.ts";
 import { runPlan } from "./run-plan.ts";
-import { toPlanRequest, toPlanView, toRequestField } from "./view.ts";
+import { toPlanRequest, toRequestField } from "./view.ts";
 
 /** All of it together; what was not reached by then is refused and can be asked for again. */
 const MOST_MS = 60_000;
@@ -69,16 +70,18 @@ export async function createPlanGroup(
   return readGroup(context, { groupId });
 }
 
-/** The group with its plans as they are now. */
+/** The group with its plans as they are now, each as `getPlan` shows it. */
 export async function readGroup({ engine }: Context, { groupId }: { groupId: string }): Promise<PlanGroup> {
   const group = await getPlanGroup(engine.db.orm, groupId);
   if (!group) throw noSuchGroup(groupId);
   const { plans, refused, ...rest } = group;
+  const planned: PlanGroup["parts"] = [];
+  for (const plan of plans) {
+    const { steps: _steps, ...view } = await viewByNewestRead(engine.db, plan);
+    planned.push({ vmId: plan.vmId, vmName: plan.vmName, plan: view, refusals: [] });
+  }
   const parts = [
-    ...plans.map((plan) => {
-      const { steps: _steps, ...view } = toPlanView(plan);
-      return { vmId: plan.vmId, vmName: plan.vmName, plan: view, refusals: [] };
-    }),
+    ...planned,
     ...refused.map(({ vmId, vmName, refusals }) => ({
       vmId,
       vmName,

@@ -1,7 +1,7 @@
 import type { DriftInput, Finding, Observation, ObserveError, VmRecord } from "#chain/model.ts";
 import { getVm, listOpenFindings, listPresence, type Reader, readRecord, readRestoreFiles } from "#db/index.ts";
-import { readSpeakersObservation } from "../observe/recompute.ts";
-import { chooseSpeaker } from "../observe/speaker.ts";
+import { readSpeakersObservation, seenAt } from "../observe/recompute.ts";
+import { activeElsewhere, chooseSpeaker } from "../observe/speaker.ts";
 
 /** Everything that a plan is computed from, as the database knows it at one moment. */
 export type Situation = {
@@ -11,7 +11,7 @@ export type Situation = {
   record: VmRecord;
   observation: Observation;
   findings: Finding[];
-  /** Other hosts that were last seen to run it, proven or not: while there is one, nothing is changed. */
+  /** Other hosts that run it, proven or still to be read again: while there is one, nothing is changed. */
   activeElsewhere: DriftInput["activeElsewhere"];
   /** Files that an increment can be put on, by `checkpoint|disk`. */
   restoreFiles: ReadonlyMap<string, string>;
@@ -27,6 +27,7 @@ export async function readSituation(reader: Reader, vmId: string): Promise<Situa
   const speaker = vm && chooseSpeaker(presences, vm.hostId);
   const observation = speaker && (await readSpeakersObservation(reader, speaker, vm));
   if (!vm || !record || !speaker || !observation) return null;
+  const { proven, unproven } = activeElsewhere(presences, speaker);
   return {
     vmName: vm.name,
     hostId: speaker.hostId,
@@ -34,9 +35,7 @@ export async function readSituation(reader: Reader, vmId: string): Promise<Situa
     record,
     observation,
     findings: await listOpenFindings(reader, vmId),
-    activeElsewhere: presences
-      .filter(({ hostId, power }) => hostId !== speaker.hostId && (power === "running" || power === "paused"))
-      .map(({ hostId, hostName, observedAt, triedAt }) => ({ hostId, hostName, observedAt: observedAt ?? triedAt })),
+    activeElsewhere: [...proven, ...unproven].map(seenAt),
     restoreFiles: await readRestoreFiles(reader, vmId),
     error: speaker.error,
   };

@@ -28,13 +28,14 @@ export const isActive = ({ config }: Pick<Engine, "config">): boolean =>
   config.policy.redefineOnStart === "auto" || config.policy.healOnStart === "auto";
 
 /** Redefining comes first: it loses nothing, and a heal is smaller after it. */
-function wishFor({ config }: Engine, findings: readonly Finding[]): Wish | null {
+function wishesFor({ config }: Engine, findings: readonly Finding[]): Wish[] {
   const offers = (remedy: Remedy) => findings.some((one) => !one.acknowledged && one.remedies.includes(remedy));
+  const wishes: Wish[] = [];
   if (config.policy.redefineOnStart === "auto" && offers("redefine"))
-    return { request: { intent: "redefine", mode: "salvage" }, reason: "policy: redefineOnStart" };
+    wishes.push({ request: { intent: "redefine", mode: "salvage" }, reason: "policy: redefineOnStart" });
   if (config.policy.healOnStart === "auto" && offers("heal"))
-    return { request: { intent: "heal", mode: "salvage", findings: null }, reason: "policy: healOnStart" };
-  return null;
+    wishes.push({ request: { intent: "heal", mode: "salvage", findings: null }, reason: "policy: healOnStart" });
+  return wishes;
 }
 
 /**
@@ -49,10 +50,15 @@ export async function actByPolicy(engine: Engine, vmId: string, hostIds: Readonl
   });
   if (!situation || situation.error || !hostIds.has(situation.hostId) || !isLive(situation.observation)) return NOTHING;
   if (situation.findings.some((finding) => finding.kind === "vm.two-hosts")) return NOTHING;
-  const wish = wishFor(engine, situation.findings);
-  if (!wish) return NOTHING;
+  for (const wish of wishesFor(engine, situation.findings)) {
+    const acted = await tryWish(engine, vmId, wish, situation.observation.digest);
+    if (acted !== "nothing-to-do") return acted;
+  }
+  return NOTHING;
+}
+
+async function tryWish(engine: Engine, vmId: string, wish: Wish, digest: string): Promise<Acted | "nothing-to-do"> {
   const { intent } = wish.request;
-  const { digest } = situation.observation;
   const query = { vmId, intent, actor: actorName(SERVER), limit: ATTEMPTS };
   const attempts = await listAttempts(engine.db.orm, query);
   const permission = mayTry(attempts, digest, Date.now());
@@ -63,7 +69,9 @@ export async function actByPolicy(engine: Engine, vmId: string, hostIds: Readonl
     const isOurs = (plan: { tier: number }) => plan.tier <= HIGHEST_TIER;
     const prepared = await preparePlan(context, vmId, wish.request, { accept: isOurs });
     if ("refusals" in prepared) {
-      log.info({ vmId, intent, refusals: prepared.refusals }, "policy leaves a finding to a person");
+      const { refusals } = prepared;
+      if (refusals.every(({ code }) => code === "nothing-to-do")) return "nothing-to-do";
+      log.info({ vmId, intent, refusals }, "policy leaves a finding to a person");
       return NOTHING;
     }
     const plan = await getPlan(engine.db.orm, prepared.planId);

@@ -23,9 +23,13 @@ const jobsOf = async (vmId: string): Promise<JobRow[]> =>
   ((await call(engine, "GET", `/jobs?vmId=${vmId}`)).body as { items: JobRow[] }).items;
 
 /** A running VM with recorded checkpoints on which all agrees. */
-async function addVm(name: string, count: number): Promise<string> {
+async function addVm(name: string, count: number, disks = ["vda"]): Promise<string> {
   const vmId = randomUUID();
-  host.sim.define(vmId, name, [{ target: "vda", sizeMiB: 64 }]);
+  host.sim.define(
+    vmId,
+    name,
+    disks.map((target) => ({ target, sizeMiB: 64 })),
+  );
   host.sim.start(vmId);
   await until(
     () => call(engine, "GET", `/vms/${vmId}`),
@@ -34,7 +38,7 @@ async function addVm(name: string, count: number): Promise<string> {
   for (let i = 0; i < count; i++) host.sim.checkpoint(vmId, `cp${i}`);
   const listed = ((await call(engine, "POST", `/vms/${vmId}/observe`)).body as Chain).host.checkpoints ?? [];
   for (const { id, parentId, createdAt } of listed) {
-    const body = { id, parentId, createdAt, disks: ["vda"] };
+    const body = { id, parentId, createdAt, disks };
     expect((await call(engine, "POST", `/vms/${vmId}/checkpoints`, { body })).status).toBe(201);
   }
   expect(await chainOf(vmId)).toMatchObject({ agreement: "agrees", findings: [] });
@@ -58,6 +62,19 @@ test("where policy heals, the rest of the chain is redefined first and then only
     { kind: "redefine", actor: "driftline", reason: "policy: redefineOnStart" },
     { kind: "heal", actor: "driftline", reason: "policy: healOnStart" },
   ]);
+}, 30_000);
+
+test("a checkpoint that is broken on one disk and healthy on another is healed while libvirt does not list it", async () => {
+  const vmId = await addVm("half-broken", 3, ["vda", "vdb"]);
+  host.sim.stop(vmId);
+  host.sim.removeBitmap(vmId, "vdb", "cp0");
+  host.sim.forgetCheckpoints(vmId);
+  host.sim.start(vmId);
+  const chain = await until(
+    () => chainOf(vmId),
+    (now) => now.agreement === "agrees" && now.record.checkpoints[0]?.disks.length === 1,
+  );
+  expect(chain.host.checkpoints?.map(({ disks }) => disks.length)).toEqual([1, 2, 2]);
 }, 30_000);
 
 test("a heal that takes a disk's last base waits for a person, whatever the policy says", async () => {

@@ -158,3 +158,33 @@ test("a plan made before a change on a real host is refused with what changed, a
   const again = await run(plan, winner);
   expect(again).toMatchObject({ status: 202, body: { id: won.id, state: "succeeded" } });
 }, 60_000);
+
+test("healOnStart auto: after a start elsewhere the chain is redefined, then what is broken goes from record, libvirt and disk, and nothing else", async () => {
+  const { vm, record } = await prepare("bitmap-removed-live", "heals-itself");
+  await engine.stop();
+  const config = rig.config({ redefineOnStart: "auto", healOnStart: "auto" });
+  engine = await startEngine({ databaseUrl: url, config });
+  await applyScenario(rig.lab, findScenario("bitmap-removed-live"), vm);
+  await vm.stop();
+  await vm.moveStopped("beta");
+  await vm.start();
+  const chain = await until(
+    () => chainOf(vm.id),
+    (now) => now.agreement === "agrees" && now.host.checkpoints?.length === 4 && now.vm.hostName === "beta",
+    4 * WITHIN_MS,
+  );
+  expect(chain.findings).toEqual([]);
+  const kept = record.map(({ id, disks }) => [id, disks.filter((disk) => id !== "cp2" || disk !== "vda")]);
+  expect(chain.record.checkpoints.map(({ id, disks }) => [id, disks.toSorted()])).toEqual(kept);
+  // libvirt and QEMU themselves, asked by another program.
+  const listed = await vm.checkpoints();
+  expect(listed.map(({ id, disks }) => [id, disks.map(({ target }) => target).sort()])).toEqual(kept);
+  const bitmaps = (await vm.bitmaps()).map(({ target, name }) => `${target} ${name}`).sort();
+  expect(bitmaps).toEqual(kept.flatMap(([id, disks = []]) => [...disks].map((disk) => `${disk} ${id}`)).sort());
+  const jobs = await query(`select kind, actor, state, reason from jobs where vm_id = '${vm.id}' order by created_at`);
+  const byPolicy = { actor: "driftline", state: "succeeded" };
+  expect(jobs).toEqual([
+    { kind: "redefine", ...byPolicy, reason: "policy: redefineOnStart" },
+    { kind: "heal", ...byPolicy, reason: "policy: healOnStart" },
+  ]);
+}, 90_000);

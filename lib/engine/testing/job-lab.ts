@@ -54,10 +54,10 @@ export class JobLab {
     this.engine = engine;
   }
 
-  static async open(): Promise<JobLab> {
-    const rig = await openLabRig(["alpha"]);
+  static async open({ policy = {}, agent = {} }: { policy?: object; agent?: object } = {}): Promise<JobLab> {
+    const rig = await openLabRig(["alpha"], agent);
     const url = await rig.newDatabase();
-    return new JobLab(rig, url, await startEngine({ databaseUrl: url, config: rig.config(), watch: false }));
+    return new JobLab(rig, url, await startEngine({ databaseUrl: url, config: rig.config(policy), watch: false }));
   }
 
   async close(): Promise<void> {
@@ -98,6 +98,12 @@ export class JobLab {
       });
     }
     await vm.start();
+    await this.addLine(vm, checkpoints);
+    return vm;
+  }
+
+  /** A line of recorded checkpoints, and some data after each. */
+  async addLine(vm: LabVm, checkpoints: string[]): Promise<void> {
     let parentId: string | null = null;
     for (const [i, id] of checkpoints.entries()) {
       const { createdAt } = await vm.checkpoint(id);
@@ -107,7 +113,6 @@ export class JobLab {
       parentId = id;
     }
     await readAll(this.engine, vm.id);
-    return vm;
   }
 
   recordCheckpoint(vm: LabVm, id: string, parentId: string | null, createdAt: string): Promise<void> {
@@ -123,7 +128,7 @@ export class JobLab {
         state: "active",
         origin: "registered",
       });
-      await recompute(tx, vm.id);
+      await recompute(tx, this.engine, vm.id);
     });
   }
 
@@ -160,10 +165,15 @@ export class JobLab {
   /** A backup that lasts until somebody lets it go. The VM has a monitor of its own for that (`newVm`). */
   async slowBackup(vm: LabVm, request: PlanRequest = BACKUP): Promise<SlowBackup & { jobId: string }> {
     await readAll(this.engine, vm.id);
-    const slow = await slowDownNextBackup(this.#monitorOf(vm.name), "vda");
+    const slow = await this.slowDown(vm);
     const jobId = await applyNow(this.engine.db, vm.id, request);
     await slow.caught;
     return { ...slow, jobId };
+  }
+
+  /** The VM's next backup, whoever begins it, lasts until somebody lets it go. */
+  slowDown(vm: LabVm): Promise<SlowBackup> {
+    return slowDownNextBackup(this.#monitorOf(vm.name), "vda");
   }
 
   #monitorOf(name: string): string {

@@ -21,7 +21,8 @@ export class LabAgent {
   readonly #folder: string;
   #child: ChildProcess | null = null;
 
-  constructor(dir: string, lab: Lab, host: string) {
+  /** @param more of its configuration */
+  constructor(dir: string, lab: Lab, host: string, more: object = {}) {
     const token = randomBytes(24).toString("hex");
     this.#folder = join(dir, `agent-${host}`);
     mkdirSync(this.#folder, { mode: 0o711 });
@@ -32,7 +33,7 @@ export class LabAgent {
     this.#file = join(this.#folder, "agent.json");
     const tokenSha256 = [createHash("sha256").update(token).digest("hex")];
     const config = { name: host, listen: url, libvirtUri: lab.host(host).uri, tokenSha256 };
-    writeFileSync(this.#file, JSON.stringify({ ...config, repositories: [lab.repository] }));
+    writeFileSync(this.#file, JSON.stringify({ ...config, repositories: [lab.repository], ...more }));
   }
 
   get pid(): number | null {
@@ -100,11 +101,12 @@ export type LabRig = {
   close: () => Promise<void>;
 };
 
-export async function openLabRig(hosts: string[]): Promise<LabRig> {
+/** @param agent of the agents' configuration */
+export async function openLabRig(hosts: string[], agent: object = {}): Promise<LabRig> {
   const dir = mkdtempSync("/tmp/dl-lab-rig-");
   chmodSync(dir, 0o711);
   const [lab, postgres] = await Promise.all([openLab({ hosts }), startEmbeddedPostgres({ dataDir: join(dir, "pg") })]);
-  const agents = new Map(hosts.map((name) => [name, new LabAgent(dir, lab, name)]));
+  const agents = new Map(hosts.map((name) => [name, new LabAgent(dir, lab, name, agent)]));
   await Promise.all([...agents.values()].map((agent) => agent.start()));
   return {
     dir,

@@ -27,7 +27,7 @@ export async function observeVm(context: Context, { vmId }: { vmId: string }): P
       } catch (error) {
         log.warn({ host: one.name, vmId, traceId, err: error }, "VM could not be observed");
         if (one.id !== host?.id) return;
-        await applyFailure(engine.db, one.id, vmId, new Date().toISOString(), toObserveError(error, one.name));
+        await applyFailure(engine, one.id, vmId, new Date().toISOString(), toObserveError(error, one.name));
       }
     }),
   );

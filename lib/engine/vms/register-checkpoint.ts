@@ -1,9 +1,10 @@
 import type { z } from "zod";
 import type { RecordCheckpoint } from "#chain/model.ts";
+import { checkDefinition } from "#chain/names.ts";
 import type { registerCheckpointInput } from "#contract/engine-vms.ts";
 import { invalidInput } from "#contract/offences.ts";
 import { ProblemError } from "#contract/problem.ts";
-import { getCheckpoint, insertCheckpoint, inTransaction, listDisks, lockVm, type Tx, writeAudit } from "#db/index.ts";
+import { getCheckpoint, insertRegistered, inTransaction, listDisks, lockVm, type Tx, writeAudit } from "#db/index.ts";
 import { actorName } from "../actor.ts";
 import { recompute } from "../observe/recompute.ts";
 import type { Context } from "../state.ts";
@@ -32,7 +33,7 @@ export async function registerCheckpoint({ engine, actor, traceId }: Context, in
     }
     await check(tx, input);
     const { vmId, id, parentId, createdAt, disks } = input;
-    await insertCheckpoint(tx, { vmId, id, parentId, createdAt, disks, state: "active", origin: "registered" });
+    await insertRegistered(tx, vmId, { id, parentId, createdAt, disks });
     await writeAudit(tx, {
       actor: actorName(actor),
       role: actor.role,
@@ -42,7 +43,7 @@ export async function registerCheckpoint({ engine, actor, traceId }: Context, in
       detail: `checkpoint ${id}, parent ${parentId ?? "none"}, disks ${disks.join(" ")}`,
       traceId,
     });
-    await recompute(tx, vmId);
+    await recompute(tx, engine, vmId);
     const made = await getCheckpoint(tx, vmId, id);
     if (!made) throw new Error("the checkpoint was not stored");
     return toRecordCheckpoint(made);
@@ -50,7 +51,7 @@ export async function registerCheckpoint({ engine, actor, traceId }: Context, in
 }
 
 async function check(tx: Tx, input: Input): Promise<void> {
-  const errors: { field: string; reason: string }[] = [];
+  const errors: { field: string; reason: string }[] = checkDefinition(input);
   if (input.parentId === input.id) errors.push({ field: "parentId", reason: "a checkpoint is not its own parent" });
   else if (input.parentId !== null && !(await getCheckpoint(tx, input.vmId, input.parentId))) {
     errors.push({ field: "parentId", reason: `no checkpoint ${input.parentId} is recorded; register parents first` });

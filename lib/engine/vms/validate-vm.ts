@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Finding, ObserveError } from "#chain/model.ts";
-import { readRecord, writeAudit } from "#db/index.ts";
+import { listInFlight, readRecord, readRunningBackup, writeAudit } from "#db/index.ts";
 import { actorName } from "../actor.ts";
 import { isAgentFailure, toObserveError } from "../agents/failure.ts";
-import type { Context } from "../state.ts";
+import type { Context, Engine, EngineHost } from "../state.ts";
 import { noSuchVm, requireHost } from "./lookup.ts";
 
 export type Validation = {
@@ -13,16 +14,15 @@ export type Validation = {
 };
 
 const LIMIT_MS = 60_000;
+const MOST_ATTEMPTS = 3;
 
 /**
  * The complete recorded set against the host as it is now. Changes neither host nor record nor findings; only the
- * audit says that it was asked for. Recorded checkpoints that are not active are not expected on the host.
+ * audit says that it was asked for. What a job is changing now is in flight, and no fault.
  */
 export async function validateVm(context: Context, { vmId }: { vmId: string }): Promise<Validation> {
   const { engine, actor, traceId } = context;
   const { host, speaker } = await requireHost(context, vmId);
-  const record = await readRecord(engine.db.orm, vmId);
-  if (!record) throw noSuchVm(vmId);
   const failed = (error: ObserveError): Validation => ({
     valid: null,
     findings: [],
@@ -34,16 +34,8 @@ export async function validateVm(context: Context, { vmId }: { vmId: string }): 
     const message = host ? "No host knows this VM now." : "The VM's host is not in the configuration.";
     result = failed({ code: "domain-changed", message, hostMessage: null, retryable: true });
   } else {
-    const checkpoints = record.checkpoints
-      .filter((item) => item.state === "active" && item.disks.length > 0)
-      .map(({ id, parentId, createdAt, disks }) => ({
-        id,
-        parentId,
-        createdAt,
-        disks: disks.map(({ target }) => ({ target })),
-      }));
     try {
-      result = await host.agent.api.validate({ vmId, checkpoints }, { signal: AbortSignal.timeout(LIMIT_MS) });
+      result = await ask(engine, host, vmId);
     } catch (error) {
       if (!isAgentFailure(error)) throw error;
       result = failed(toObserveError(error, host.name));
@@ -64,4 +56,41 @@ export async function validateVm(context: Context, { vmId }: { vmId: string }): 
     traceId,
   });
   return result;
+}
+
+/** Asked again when the record moved meanwhile: half of a change, seen from both sides, would look like a fault. */
+async function ask(engine: Engine, host: EngineHost, vmId: string): Promise<Validation> {
+  let set = await readSet(engine, vmId);
+  for (let attempt = 1; ; attempt++) {
+    const askedAt = Date.now();
+    const result = await host.agent.api.validate({ vmId, ...set }, { signal: AbortSignal.timeout(LIMIT_MS) });
+    const observedAt = host.agent.clock.toOurs(result.observedAt, askedAt);
+    const now = await readSet(engine, vmId);
+    if (isDeepStrictEqual(now, set) || attempt === MOST_ATTEMPTS) return { ...result, observedAt };
+    set = now;
+  }
+}
+
+/** All that is recorded of the VM's checkpoints at one moment, as the agent takes it. */
+function readSet({ db }: Engine, vmId: string) {
+  return db.orm.transaction(
+    async (tx) => {
+      const record = await readRecord(tx, vmId);
+      if (!record) throw noSuchVm(vmId);
+      return {
+        checkpoints: record.checkpoints.map(({ id, parentId, createdAt, state, backup, disks }) => ({
+          id,
+          parentId,
+          createdAt,
+          ...(state === "active" ? {} : { state }),
+          ...(backup === null ? {} : { backup }),
+          disks: disks.map(({ target }) => ({ target })),
+        })),
+        retiredDisks: record.disks.filter((disk) => disk.retiredAt !== null).map((disk) => disk.target),
+        inFlight: await listInFlight(tx, vmId),
+        runningBackup: (await readRunningBackup(tx, vmId)) ?? undefined,
+      };
+    },
+    { isolationLevel: "repeatable read", accessMode: "read only" },
+  );
 }

@@ -7,6 +7,7 @@ import { log } from "../log.ts";
 import { contactHost, noteHostFailure, readHost } from "../observe/read.ts";
 import type { Engine, EngineHost } from "../state.ts";
 import { Backoff } from "./backoff.ts";
+import { movedBy } from "./moves.ts";
 
 const DEBOUNCE_MS = 200;
 /** Looks again while a domain is still changing, further and further apart. */
@@ -64,9 +65,8 @@ export function watchHost(engine: Engine, host: EngineHost, consider: (vmId: str
       return;
     }
     if (event.type !== "domain") return;
-    if (event.event === "block-job-ended" || event.event === "migrated-in") {
-      await proveMove(engine.db.orm, event.vmId, new Date());
-    }
+    const moved = movedBy(event);
+    if (moved !== null) await proveMove(engine.db.orm, event.vmId, moved === "all" ? null : moved.disk, new Date());
     observeSoon(event.vmId);
   };
 

@@ -77,6 +77,16 @@ export const BITMAPS: Scenario[] = [
     apply: (_, vm) => makeTransientBitmap(vm, "vda", "cp4"),
   }),
   scenario({
+    name: "bitmap-made-anew",
+    title: "A bitmap removed and made anew under its name with another granularity: libvirt's own validation passes",
+    trigger: "observe",
+    expected: each("bitmap.granularity-differs", ["cp2"], { disk: "vda", reason: "from-record" }),
+    async apply(_, vm) {
+      await live(vm, "block-dirty-bitmap-remove", "vda", "cp2");
+      await live(vm, "block-dirty-bitmap-add", "vda", "cp2", { persistent: true, granularity: 32_768 });
+    },
+  }),
+  scenario({
     name: "overlay-without-bitmaps",
     title: "An overlay put over the stopped image without its bitmaps: a gap in the backing chain",
     trigger: "event",
@@ -101,7 +111,7 @@ export const BITMAPS: Scenario[] = [
     name: "granularity-differs",
     title: "An overlay whose bitmap has another granularity than the layer below",
     trigger: "event",
-    expected: each("bitmap.granularity-differs", ["cp4"], { disk: "vda" }),
+    expected: each("bitmap.granularity-differs", ["cp4"], { disk: "vda", reason: "from-record" }),
     async apply(lab, vm) {
       await vm.stop();
       const overlay = await putOverlay(lab, vm);

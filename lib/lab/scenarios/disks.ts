@@ -32,7 +32,7 @@ export const DISKS: Scenario[] = [
     name: "disk-replaced",
     title: "Another file in the place of a disk's image, with the same content",
     trigger: "event",
-    expected: [{ kind: "disk.replaced", disk: "vda" }],
+    expected: [{ kind: "disk.replaced", disk: "vda", reason: "inode" }],
     async apply(lab, vm) {
       const { path } = vm.disk("vda");
       await vm.stop();
@@ -46,14 +46,14 @@ export const DISKS: Scenario[] = [
     name: "disk-raw",
     title: "A raw disk: it cannot hold bitmaps",
     trigger: "observe",
-    expected: [{ kind: "disk.unsupported", disk: "vdc" }],
+    expected: [{ kind: "disk.unsupported", disk: "vdc", reason: "raw" }],
     apply: (lab, vm) => attach(lab, vm, "raw"),
   }),
   scenario({
     name: "disk-old-qcow2",
     title: "A qcow2 disk of compat 0.10: it cannot hold persistent bitmaps",
     trigger: "observe",
-    expected: [{ kind: "disk.unsupported", disk: "vdc" }],
+    expected: [{ kind: "disk.unsupported", disk: "vdc", reason: "compat-0.10" }],
     apply: (lab, vm) => attach(lab, vm, "qcow2-v2"),
   }),
   scenario({

@@ -3,13 +3,14 @@ import type { Lab } from "../lab.ts";
 import type { RecordedCheckpoint } from "../state.ts";
 import type { LabVm } from "../vm.ts";
 
-/** A finding that must be there. Fields left out may have any value. */
+/** A finding that must be there. A field that is left out must be absent in it. */
 export type ExpectedFinding = {
   kind: FindingKind;
   checkpointId?: string;
   disk?: string;
   bitmap?: string;
   reason?: string;
+  owner?: string;
 };
 
 /**
@@ -32,8 +33,6 @@ export type Scenario = {
   trigger: "event" | "observe";
   /** Exactly these, from domain.md. */
   expected: ExpectedFinding[];
-  /** Defensible beside them, where the drift cannot be made without it. */
-  mayAlso?: ExpectedFinding[];
   /** No finding, but "cannot tell": for one disk, or (null) for the whole VM. */
   cannotTell?: { disk: string | null };
   apply(lab: Lab, vm: LabVm): Promise<void>;
@@ -47,13 +46,16 @@ export function scenario(
   return { base: "stored", needsTwoHosts: false, needsMigration: false, ...given };
 }
 
-/** The same finding for several checkpoints. */
+/** The same finding for several checkpoints; on a disk it is about the bitmap of each one's name. */
 export function each(
   kind: FindingKind,
   checkpointIds: string[],
   rest: Omit<ExpectedFinding, "kind"> = {},
 ): ExpectedFinding[] {
-  return checkpointIds.map((checkpointId) => ({ kind, checkpointId, ...rest }));
+  return checkpointIds.map((checkpointId) => {
+    const bitmap = rest.disk === undefined ? {} : { bitmap: checkpointId };
+    return { kind, checkpointId, ...bitmap, ...rest };
+  });
 }
 
 export const ALL = ["cp1", "cp2", "cp3", "cp4"];

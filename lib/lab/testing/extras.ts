@@ -12,6 +12,14 @@ const refusesToBoot: Check = async (_, vm) => {
   await expect(vm.start()).rejects.toThrow(/Failed to start domain/);
 };
 
+/** The trap of the domain page: libvirt says that all is well. */
+const validates: Check = async (lab, vm) => {
+  for (const { disks, ...entry } of recordOf(lab, vm)) {
+    const covered = disks.map((target) => ({ target, bitmap: entry.id }));
+    await vm.redefine({ ...entry, disks: covered }, { validate: true });
+  }
+};
+
 const jobIs =
   (word: RegExp): Check =>
   async (_, vm) => {
@@ -27,12 +35,8 @@ export const EXTRAS: Record<string, Check> = {
     expect(await lab.host("alpha").virsh(["domname", vm.id])).toMatch(/-renamed\s/);
   },
   /** The trap of the domain page: libvirt says that all is well. */
-  async "older-image-put-back"(lab, vm) {
-    for (const { disks, ...entry } of recordOf(lab, vm)) {
-      const covered = disks.map((target) => ({ target, bitmap: entry.id }));
-      await vm.redefine({ ...entry, disks: covered }, { validate: true });
-    }
-  },
+  "older-image-put-back": validates,
+  "bitmap-made-anew": validates,
   async "bitmap-removed-live"(lab, vm) {
     const { disks, ...entry } = recordOf(lab, vm).find(({ id }) => id === "cp2") ?? expect.fail();
     const covered = disks.map((target) => ({ target, bitmap: entry.id }));

@@ -69,6 +69,8 @@ const TRACES: Record<string, string> = {
     + bitmap vda.qcow2 cp3 off`,
   "bitmap-not-persistent": `- bitmap vda.qcow2 cp4
     + bitmap vda.qcow2 cp4 volatile`,
+  "bitmap-made-anew": `- bitmap vda.qcow2 cp2
+    + bitmap vda.qcow2 cp2 granularity=32768`,
   "overlay-without-bitmaps": OVERLAID("overlay"),
   "snapshot-bitmap-removed": `${OVERLAID("snapshot")}
     + bitmap snapshot.qcow2 cp1

@@ -3,6 +3,7 @@ import type { BackupMode } from "#chain/plan/model.ts";
 import type { ChainViewName } from "#client/url-state.ts";
 import type { Planning } from "#client/use-make-plan.ts";
 import { NextBackupCard } from "#components/backup/next-backup.tsx";
+import { whyCannotTell } from "#components/findings/cannot-tell.ts";
 import { FindingsPanel } from "#components/findings/findings-panel.tsx";
 import { loadLater } from "#components/ui/load-later.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
@@ -75,15 +76,7 @@ export function ChainAside(props: {
         onCopy={props.onCopyFinding}
         imageOf={(disk) => chain.host.disks.find(({ target }) => target === disk)?.source ?? null}
         planning={props.planning}
-        cannotTell={
-          past
-            ? model.findings.length > 0
-              ? "These are the last known findings. Whether they still hold, and whether there are others, cannot be told."
-              : "None was known at the last read. Whether there are any now cannot be told."
-            : chain.agreement === "unknown"
-              ? "Not everything could be read, so there may be more to find."
-              : null
-        }
+        cannotTell={whyCannotTell(chain, past)}
       />
       <NextBackupCard
         verdicts={chain.nextBackup}

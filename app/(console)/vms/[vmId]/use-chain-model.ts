@@ -4,9 +4,9 @@ import { useApi } from "#client/api.ts";
 import { overlayNodes } from "#client/overlay.ts";
 import { engineQueries } from "#client/queries.ts";
 import type { Overlay } from "#client/url-state.ts";
+import { isPast } from "#client/words.ts";
 import { backupsByCheckpoint } from "#components/chain/backups.ts";
 import { sortFindings } from "#components/findings/findings-panel.tsx";
-import { isPast } from "#components/patterns/axis-badge.tsx";
 import type { Chain } from "#contract/engine-vms.ts";
 import { bitmapMatrix } from "#graph/matrix.ts";
 import { graphNodes } from "#graph/nodes.ts";
@@ -21,7 +21,10 @@ export function useChainModel(chain: Chain, overlay: Overlay) {
   const matrix = useMemo(() => bitmapMatrix(chain, all), [chain, all]);
   const columnOf = useMemo(() => new Map(matrix.columns.map(({ id }, index) => [id, index])), [matrix]);
   const findings = useMemo(() => sortFindings(chain.findings), [chain.findings]);
-  const backups = useMemo(() => backupsByCheckpoint(history.data?.items ?? []), [history.data]);
+  const backups = useMemo(
+    () => backupsByCheckpoint(chain.record.checkpoints, history.data?.items ?? []),
+    [chain.record.checkpoints, history.data],
+  );
   const cellsOf = useMemo(
     () => (id: string) => {
       const column = columnOf.get(id);

@@ -17,6 +17,8 @@ type Input = {
   /** Oldest first, as drawn. */
   nodes: GraphNode[];
   findings: ChainFinding[];
+  /** Is there a checkpoint or bitmap of this name? An old link may name one that is gone. */
+  isKnown: (id: string) => boolean;
   url: Url;
   setUrl: (patch: Partial<Url>) => unknown;
   view: ChainViewName;
@@ -39,7 +41,7 @@ const VIEW_TITLES: Record<ChainViewName, string> = {
 };
 
 /** Keyboard and palette of a VM's page, and the copying that its buttons share with them. */
-export function useVmCommands({ chain, nodes, findings, url, setUrl, view, acts }: Input) {
+export function useVmCommands({ chain, nodes, findings, isKnown, url, setUrl, view, acts }: Input) {
   const copy = useCopy();
   const announce = useAnnounce();
   const router = useRouter();
@@ -74,7 +76,7 @@ export function useVmCommands({ chain, nodes, findings, url, setUrl, view, acts 
   const copySelection = () => {
     const finding = findings.find((candidate) => candidate.id === url.finding);
     if (finding) copyFindingText(finding);
-    else if (url.cp) copyCheckpointText();
+    else if (url.cp && isKnown(url.cp)) copyCheckpointText();
     else copyAs("the VM", (words, link) => words.copyVm(chain, link));
   };
   const { planning } = acts;

@@ -1,9 +1,9 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useAnnounce } from "#client/announce.tsx";
 import { useApi } from "#client/api.ts";
-import { notify } from "#client/notify.ts";
-import { toProblemView } from "#client/problem.ts";
+import { notify, notifyProblem } from "#client/notify.ts";
 import { engineQueries } from "#client/queries.ts";
+import { groundOf } from "#client/validation.ts";
 
 /** The two reads that a person can ask for. Neither changes anything on the host. */
 export function useVmReads(vmId: string) {
@@ -11,9 +11,7 @@ export function useVmReads(vmId: string) {
   const queryClient = useQueryClient();
   const announce = useAnnounce();
   const fail = (what: string) => (error: unknown) => {
-    const { detail, hostMessage, code } = toProblemView(error);
-    notify(`${what}: ${detail}`, { detail: hostMessage ?? code, isError: true });
-    announce(`${what}: ${detail}`);
+    notifyProblem(what, error);
     void queryClient.invalidateQueries({ queryKey: ["vm", vmId, "chain"] });
   };
   const observe = useMutation({
@@ -21,14 +19,16 @@ export function useVmReads(vmId: string) {
     onSuccess: (chain) => {
       queryClient.setQueryData(engineQueries(api).chain(vmId).queryKey, chain);
       void queryClient.invalidateQueries({ queryKey: ["vm", vmId, "summary"] });
-      const said = chain.host.status === "observed" ? "The host was read." : "The host could not be read.";
-      notify(said);
-      announce(said);
+      notify(chain.host.status === "observed" ? "The host was read." : "The host could not be read.");
     },
     onError: fail("Could not observe"),
   });
   const validate = useMutation({
-    mutationFn: () => api.vms.validate({ vmId }),
+    mutationFn: async () => {
+      const result = await api.vms.validate({ vmId });
+      const chain = queryClient.getQueryData(engineQueries(api).chain(vmId).queryKey);
+      return { ...result, ground: chain ? groundOf(chain) : null };
+    },
     onSuccess: (result) =>
       announce(
         result.valid === null ? "Cannot tell whether the set is valid." : result.valid ? "Valid." : "Not valid.",

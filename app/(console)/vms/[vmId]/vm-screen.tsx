@@ -18,12 +18,12 @@ import { engineQueries, hasAnswer } from "#client/queries.ts";
 import { toSituation, whyNot } from "#client/situation.ts";
 import { chainParsers } from "#client/url-state.ts";
 import { useBackUpNow, usePlanning } from "#client/use-make-plan.ts";
+import { isValidationOld } from "#client/validation.ts";
 import { ChainSkeleton } from "#components/chain/chain-skeleton.tsx";
 import { ObservationNotices } from "#components/chain/observation-notice.tsx";
 import type { PruneRule } from "#components/chain/prune-dialog.tsx";
 import { ViewSwitch } from "#components/chain/view-switch.tsx";
 import { VmHeader } from "#components/chain/vm-header.tsx";
-import { SimulatedBanner } from "#components/patterns/simulated-banner.tsx";
 import { ErrorPanel, OldNotice } from "#components/patterns/state-panel.tsx";
 import { loadLater } from "#components/ui/load-later.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
@@ -106,6 +106,7 @@ function ChainScreen({ chain, notices }: { chain: Chain; notices: ReactNode }) {
     chain,
     nodes,
     findings,
+    isKnown: model.isKnown,
     url,
     setUrl,
     view,
@@ -126,7 +127,6 @@ function ChainScreen({ chain, notices }: { chain: Chain; notices: ReactNode }) {
 
   return (
     <>
-      {chain.vm.simulated && <SimulatedBanner />}
       <div className="mx-auto max-w-[100rem] space-y-3 px-3 py-3 sm:px-4">
         <VmHeader
           chain={chain}
@@ -140,7 +140,13 @@ function ChainScreen({ chain, notices }: { chain: Chain; notices: ReactNode }) {
           onCopyId={copyLink.id}
         />
         {notices}
-        {validate.data && <ValidationResult result={validate.data} onClose={validate.reset} />}
+        {validate.data && (
+          <ValidationResult
+            result={validate.data}
+            isOld={isValidationOld(validate.data, chain, model.past)}
+            onClose={validate.reset}
+          />
+        )}
         <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_25rem]">
           <section aria-label="Chain" className="min-w-0 space-y-2.5">
             <ViewSwitch

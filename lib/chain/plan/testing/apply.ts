@@ -252,4 +252,5 @@ function backUp(world: DriftInput, action: Extract<PlanAction, { verb: "host.bac
   const sequence = Math.max(0, ...record.checkpoints.map((item) => item.sequence)) + 1;
   const row = { id, parentId, createdAt, sequence, disks: covered.map((target) => ({ target, granularity: null })) };
   record.checkpoints.push({ ...row, state: "active", origin: "driftline", backup: "finished" });
+  for (const disk of record.disks) if (covered.includes(disk.target)) disk.retiredAt = null;
 }

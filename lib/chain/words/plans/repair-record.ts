@@ -9,7 +9,7 @@ export function relinked(items: readonly { checkpointId: string; parentId: strin
 }
 
 export function retired(disks: readonly string[]): string {
-  return `${nameList(disks)} ${are(disks.length)} no longer expected. Backups already made stay.`;
+  return `${nameList(disks)} ${are(disks.length)} no longer expected. Backups already made stay. Attached again, it is taken in full once and then expected again.`;
 }
 
 export function accepted(findings: number, disks: readonly string[]): string[] {

@@ -34,15 +34,16 @@ export async function undoBackup(run: JobRun, made: RunningBackup, why?: StepFai
   if (current.state === "running" && isOurs(current, made)) await abortBackup(run);
   const seen = await look(run);
   if (seen && checkpointId !== null) await clean(run, seen, checkpointId);
-  await discard(run, made);
+  const left = await discard(run, made);
+  const error = left === null ? reason : `${reason} ${left}`;
   await record(run, async (tx) => {
     await lockVm(tx, { id: vmId });
-    await endBackup(tx, made.id, { state: reason === CANCELLED ? "aborted" : "failed", error: reason });
+    await endBackup(tx, made.id, { state: reason === CANCELLED ? "aborted" : "failed", error });
     if (checkpointId !== null) await deleteCheckpoints(tx, vmId, [checkpointId]);
-    await recompute(tx, vmId);
+    await recompute(tx, run.engine, vmId);
   });
   if (reason === CANCELLED) throw new Cancelled();
-  throw new StepFailed(reason, why instanceof StepFailed ? why.hostMessage : null);
+  throw new StepFailed(error, why instanceof StepFailed ? why.hostMessage : null);
 }
 
 /** On the run of the domain that was just seen: what this job made is cleaned up on the next run too. */

@@ -8,14 +8,15 @@
  * | none       | none                  |                       | insert both, begin                         |
  * | creating   | running               | ours runs             | watch                                      |
  * | creating   | running               | ours finished         | note it as complete                        |
- * | creating   | running, complete     |                       | read back, make it a base                  |
+ * | creating   | running, complete     | its bitmaps healthy   | read back, make it a base                  |
+ * | creating   | running, complete     | a bitmap broken       | undo: it can be no base                    |
  * | creating   | running               | no job, no checkpoint | begin (in a clean-up: undo)                |
  * | creating   | running               | anything else         | undo: nobody knows that it finished        |
  * | deleting   | running               |                       | go on undoing                              |
  */
 import type { PlanStep } from "#chain/plan/model.ts";
 import type { CurrentBackup } from "#contract/agent-operations.ts";
-import { findBackupOf, getCheckpoint, saveBackupComplete, saveProgress } from "#db/index.ts";
+import { findBackupOf, getCheckpoint, saveBackupBytes, saveBackupComplete, saveProgress } from "#db/index.ts";
 import { Cancelled, StepFailed, TryAgain } from "../failure.ts";
 import { type JobRun, pause, record, recordSteps, throwIfCancelled } from "../run.ts";
 import { beginBackup } from "./backup-begin.ts";
@@ -63,8 +64,11 @@ async function settle(run: JobRun, action: BackupAction, made: RunningBackup, is
     if (current.state !== "running") throw new StepFailed(wordsOf(current), current.error?.hostMessage ?? null);
     if (current.progress && Date.now() - savedAt > POLL_MS) {
       savedAt = Date.now();
-      const { progress } = current;
-      await record(run, (tx) => saveProgress(tx, run.job, progress));
+      const { progress, disks } = current;
+      await record(run, async (tx) => {
+        await saveBackupBytes(tx, made.id, run.job.vmId, disks);
+        await saveProgress(tx, run.job, progress);
+      });
     }
     await throwIfCancelled(run);
     await pause(run, Math.min(POLL_MS, FIRST_POLL_MS + (Date.now() - began) / 5));

@@ -1,3 +1,4 @@
+import { isSubject } from "#chain/plan/bitmap-rounds.ts";
 import type { BitmapName, PlanAction, PlanStep } from "#chain/plan/model.ts";
 import type { DeleteBitmapsResult } from "#contract/agent-operations.ts";
 import type { StepResult } from "#db/index.ts";
@@ -35,9 +36,8 @@ export function deleteBitmapsOnHost(
   );
 }
 
-/** A plan may need two calls for one bitmap; each names it. */
-const ofStep = (step: PlanStep, results: Item[]): Item[] =>
-  results.filter(({ disk, bitmap }) => step.subject === `bitmap ${bitmap} on ${disk}`);
+/** One call may be of several bitmaps, and one bitmap may need several calls; each names what it is about. */
+const ofStep = (step: PlanStep, results: Item[]): Item[] => results.filter((item) => isSubject(step.subject, item));
 
 function stepResult(n: number, items: Item[]): StepResult {
   const failed = items.find((item) => item.outcome === "failed");

@@ -35,7 +35,7 @@ async function settle(tx: Tx, run: JobRun, steps: PlanStep[], isLast: boolean): 
   const { job } = run;
   // No longer in flight: what the job did is judged like everything else.
   await endJob(tx, job, { state: "succeeded", error: null, proof: null });
-  await recompute(tx, job.vmId);
+  await recompute(tx, run.engine, job.vmId);
   const open = new Set((await listOpenFindings(tx, job.vmId)).map((finding) => finding.id));
   const vm = await getVm(tx, job.vmId);
   const before = await listFindingsAt(tx, job.vmId, job.plan.basis.observedAt);

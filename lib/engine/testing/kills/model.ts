@@ -23,7 +23,25 @@ export type Strike = {
 };
 
 /** One process that was killed. */
-export type Kill = { n: number; operation: Operation; victim: Victim; phase: Phase; together: boolean; held: boolean };
+export type Kill = {
+  n: number;
+  operation: Operation;
+  victim: Victim;
+  phase: Phase;
+  together: boolean;
+  held: boolean;
+  /** A job ran on the VM at that moment: it was neither waited for nor over. */
+  inJob: boolean;
+};
+
+/** What no kill has hit yet while a job ran. */
+export function unhit(kills: readonly Kill[]): string[] {
+  const inside = kills.filter(({ inJob }) => inJob);
+  return [
+    ...VICTIMS.filter((one) => !inside.some(({ victim }) => victim === one)),
+    ...OPERATIONS.filter((one) => !inside.some(({ operation }) => operation === one)),
+  ];
+}
 
 /** What one round was about, and what may be gone after it. */
 export type Round = {

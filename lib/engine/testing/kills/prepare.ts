@@ -107,7 +107,7 @@ export async function addCheckpoint({ vm, engine }: Stage, id: string, parentId:
     await lockVm(tx, { id: vm.id });
     const row = { vmId: vm.id, id, parentId, createdAt, disks: TARGETS };
     await insertCheckpoint(tx, { ...row, state: "active", origin: "registered" });
-    await recompute(tx, vm.id);
+    await recompute(tx, engine, vm.id);
   });
 }
 

@@ -16,6 +16,8 @@ export type KillOptions = {
   stage: Stage;
   seed: number;
   kills: number;
+  /** Goes on beyond `kills` until this is so. */
+  isEnough?: (report: KillReport) => boolean;
   /** ms since the epoch. */
   stopAt?: number;
   /** Only these. */
@@ -24,9 +26,9 @@ export type KillOptions = {
   log?: (line: string) => void;
 };
 
-/** Runs until `kills` processes were killed, `stopAt` has passed, or something does not hold. */
+/** Runs until `kills` processes were killed and `isEnough`, `stopAt` has passed, or something does not hold. */
 export async function runKills(options: KillOptions): Promise<KillReport> {
-  const { stage, seed, kills, stopAt, operations = OPERATIONS, log = () => {} } = options;
+  const { stage, seed, kills, stopAt, operations = OPERATIONS, isEnough = () => true, log = () => {} } = options;
   const random = new Random(seed);
   const preparation = new Preparation(stage, random, operations);
   const report: KillReport = {
@@ -41,7 +43,8 @@ export async function runKills(options: KillOptions): Promise<KillReport> {
     restarts: { lostBackups: 0, lostVms: 0 },
     faults: [],
   };
-  while (report.kills.length < kills && Date.now() < (stopAt ?? Number.POSITIVE_INFINITY)) {
+  const isOpen = () => report.kills.length < kills || !isEnough(report);
+  while (isOpen() && Date.now() < (stopAt ?? Number.POSITIVE_INFINITY)) {
     const began = Date.now();
     const round = await preparation.next();
     const strikes = drawStrikes(random, round.isSlow);
@@ -55,14 +58,13 @@ export async function runKills(options: KillOptions): Promise<KillReport> {
 /** One operation, its kills, and everything that must hold afterwards. Returns the line about it. */
 async function playRound(stage: Stage, round: Round, strikes: Strike[], report: KillReport): Promise<string> {
   const began = Date.now();
-  const done: Strike[] = [];
+  const done: Done[] = [];
   const faults: string[] = [];
   let jobState = "unsettled";
   let isCaught = false;
   let held: Promise<void> | null = null;
   const strike = async (one: Strike, jobId: string) => {
-    await stage.strike(one, jobId, held);
-    done.push(one);
+    done.push({ ...one, inJob: await stage.strike(one, jobId, held) });
   };
   const watch = new Watch(stage);
   try {
@@ -102,13 +104,15 @@ async function playRound(stage: Stage, round: Round, strikes: Strike[], report: 
   return `${count}  ${what}: job ${jobState}, ${((Date.now() - began) / 1_000).toFixed(1)} s`;
 }
 
-function note(report: KillReport, { operation }: Round, strikes: Strike[], jobState: string): void {
+type Done = Strike & { inJob: boolean };
+
+function note(report: KillReport, { operation }: Round, strikes: Done[], jobState: string): void {
   report.rounds += 1;
   const outcome = `${operation} ${jobState.split(" ")[0]}`;
   report.outcomes.set(outcome, (report.outcomes.get(outcome) ?? 0) + 1);
-  for (const { victims, phase, from } of strikes)
+  for (const { victims, phase, from, inJob } of strikes)
     for (const victim of victims) {
       const n = report.kills.length + 1;
-      report.kills.push({ n, operation, victim, phase, together: victims.length > 1, held: from === "held" });
+      report.kills.push({ n, operation, victim, phase, together: victims.length > 1, held: from === "held", inJob });
     }
 }

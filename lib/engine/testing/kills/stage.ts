@@ -97,20 +97,33 @@ export class Stage {
     return this.rig.lab.host(this.#hostName);
   }
 
-  /** Waits for the strike's moment in the job; kills all its victims; then starts them again. `held`: settles when its copying is held. */
+  /**
+   * Waits for the strike's moment in the job; kills all its victims; then starts them again. `held`: settles when its
+   * copying is held. Returns whether a job ran on the VM when they were killed.
+   */
   async strike(
     { victims, from, afterMs, stalled }: Strike,
     jobId: string | null,
     held: Promise<void> | null = null,
-  ): Promise<void> {
+  ): Promise<boolean> {
     if (from === "held") await held?.catch(() => undefined);
     else if (from !== "begin" && jobId !== null) await this.#reached(jobId, from);
     await delay(afterMs);
     if (stalled) this.vm.pauseProcess();
     if (stalled) await delay(STALL_MS);
+    const inJob = await this.#isJobRunning();
     await this.kill(victims);
     if (stalled) this.vm.resumeProcess();
     await this.revive(victims);
+    return inJob;
+  }
+
+  async #isJobRunning(): Promise<boolean> {
+    const { rowCount } = await this.engine.db.pool.query(
+      "select 1 from jobs where vm_id = $1 and state = 'running' limit 1",
+      [this.vm.id],
+    );
+    return (rowCount ?? 0) > 0;
   }
 
   /** Until `revive` they stay dead. */

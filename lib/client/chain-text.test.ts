@@ -1,0 +1,36 @@
+import { describe, expect, test } from "vitest";
+import { copyCheckpoint, copyFinding, copyVm } from "./chain-text.ts";
+import { anyChain, anyFinding } from "./testing/chain.ts";
+
+const URL = "https://console.example/x";
+/** As the page shows it when nothing reaches it: all as last read, and stale. */
+const cutOff = anyChain({ freshness: "stale" });
+
+describe("copied text", () => {
+  test("of a VM that is read now says how it is", () => {
+    const text = copyVm(anyChain(), URL);
+    expect(text).toContain("Observed:   2026-03-04T05:06:07Z (Fresh)");
+    expect(text).toContain("Agreement:  Agrees");
+    expect(text).toContain("  vda: incremental from cp0, about 64 KiB");
+  });
+
+  test("of the past claims neither agreement nor verdict, and names the last known ones", () => {
+    const text = copyVm(cutOff, URL);
+    expect(text).toContain("Agreement:  Cannot tell (was agrees)");
+    expect(text).toContain("  vda: cannot tell (was incremental)");
+    expect(text).not.toContain("Agreement:  Agrees");
+  });
+
+  test("of checkpoint and finding tells when it was read, and that it may not be so any more", () => {
+    const line = /Observed: +2026-03-04T05:06:07Z \(Stale; whether it is still so cannot be told\)/;
+    expect(copyCheckpoint(cutOff, "cp0", URL)).toMatch(line);
+    expect(copyFinding(cutOff, anyFinding(), URL)).toMatch(line);
+    expect(copyCheckpoint(anyChain(), "cp0", URL)).toContain("Observed:   2026-03-04T05:06:07Z (Fresh)");
+  });
+
+  test("of a bitmap that no checkpoint claims makes up no time for it", () => {
+    const text = copyCheckpoint(anyChain(), "stray", URL);
+    expect(text).toContain("Bitmap:     stray");
+    expect(text).toContain("Created:    cannot tell");
+  });
+});
