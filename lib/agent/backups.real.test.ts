@@ -13,7 +13,7 @@ import type { LabVm } from "#lab/vm.ts";
 import { TEMPORARY_CHECKPOINT } from "./operations/host-steps.ts";
 import { AgentProcess } from "./testing/agent-process.ts";
 import { BackupClient } from "./testing/backup-client.ts";
-import { addMonitors, atEndOfBackup, slowDownNextBackup } from "./testing/slow-backup.ts";
+import { addMonitors, atEndOfBackup, beginHeldBackup, type SlowBackup } from "./testing/slow-backup.ts";
 import { until } from "./testing/until.ts";
 
 const run = promisify(execFile);
@@ -251,12 +251,11 @@ describe("backups of a real host", () => {
 
   describe("interrupted", () => {
     /** A full backup of vda that lasts until `release`. */
-    const beginSlow = async (name: string) => {
-      const disk = backups.full("vda", `guest/${name}/vda.qcow2`);
-      const slow = await slowDownNextBackup(monitor, "vda");
-      await backups.begin(vm.id, name, [disk]);
-      await slow.caught;
-      return slow;
+    const beginSlow = async (name: string, file = `guest/${name}/vda.qcow2`): Promise<SlowBackup> => {
+      const disks = [backups.full("vda", file)];
+      const undo = () => backups.undo(vm.id, name, disks);
+      const held = await beginHeldBackup({ vda: monitor }, () => backups.begin(vm.id, name, disks), undo);
+      return held.get("vda") as SlowBackup;
     };
     const checkpoints = async (): Promise<string[]> => (await vm.checkpoints()).map(({ id }) => id);
     beforeAll(async () => {
@@ -296,9 +295,7 @@ describe("backups of a real host", () => {
 
     it("leaves a file in QEMU while a job writes to it, also where its folder is named after the VM", async () => {
       const file = `${vm.id}/at-work/vda.qcow2`;
-      const slow = await slowDownNextBackup(monitor, "vda");
-      await backups.begin(vm.id, "at-work", [backups.full("vda", file)]);
-      await slow.caught;
+      const slow = await beginSlow("at-work", file);
       const held = await agent.post("/v1/backups/discard", { paths: [backups.at(file)] });
       expect([held.status, held.body.code]).toEqual([409, "conflict"]);
       expect(existsSync(backups.at(file))).toBe(true);

@@ -10,7 +10,7 @@ import { AgentProcess } from "./testing/agent-process.ts";
 import { askQemu } from "./testing/ask-qemu.ts";
 import { BackupClient } from "./testing/backup-client.ts";
 import { observationOf } from "./testing/rig.ts";
-import { addMonitors, slowDownNextBackup } from "./testing/slow-backup.ts";
+import { addMonitors, beginHeldBackup } from "./testing/slow-backup.ts";
 import { until } from "./testing/until.ts";
 
 const MIB = 2 ** 20;
@@ -92,14 +92,12 @@ describe("after libvirt was killed", () => {
   ])("a backup of which QEMU had ended one disk (%s) %s", async (id) => {
     const isAgentKilled = id === "unseen-by-both";
     for (const target of ["vda", "vdb"]) await vm.write(target, 0, 192 * MIB, 9);
-    const slow = new Map(
-      await Promise.all(
-        ["vda", "vdb"].map(async (target) => [target, await slowDownNextBackup(monitorOf(target), target)] as const),
-      ),
-    );
     const files = ["vda", "vdb"].map((target) => backups.full(target, `${vm.id}/${id}/${target}.qcow2`));
-    await backups.begin(vm.id, id, files);
-    await Promise.all([...slow.values()].map(({ caught }) => caught));
+    const slow = await beginHeldBackup(
+      { vda: monitorOf("vda"), vdb: monitorOf("vdb") },
+      () => backups.begin(vm.id, id, files),
+      () => backups.undo(vm.id, id, files),
+    );
     await restartLibvirt(
       async () => {
         // As libvirt does at the end of a job, and was killed before it had noted it.

@@ -76,6 +76,15 @@ export class BackupClient {
     return this.agent().delete(`/v1/domains/${vmId}/backups/current`);
   }
 
+  /** Waits for the job's end, then removes its checkpoint and its files. */
+  async undo(vmId: string, checkpointId: string, disks: WantedDisk[]): Promise<void> {
+    await this.ended(vmId);
+    const gone = await this.agent().post(`/v1/domains/${vmId}/checkpoints/delete`, { ids: [checkpointId] });
+    const discarded = await this.agent().post("/v1/backups/discard", { paths: disks.map(({ path }) => path) });
+    for (const { status, body } of [gone, discarded])
+      if (status !== 200) throw new Error(`undo of ${checkpointId}: ${status} ${JSON.stringify(body)}`);
+  }
+
   discard(paths: string[]): Promise<Answer> {
     return this.agent().post("/v1/backups/discard", { paths: paths.map((path) => this.at(path)) });
   }

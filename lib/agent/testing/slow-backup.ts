@@ -76,6 +76,32 @@ export async function slowDownNextBackup(monitor: string, target: string): Promi
   };
 }
 
+const TRIES = 4;
+
+/**
+ * Begins a backup and holds its copying on each disk. Where one was over too soon, `undo` is to wait for the job's end and
+ * to remove what it left, and it is begun again. @param monitors target to socket
+ */
+export async function beginHeldBackup(
+  monitors: Readonly<Record<string, string>>,
+  begin: () => Promise<unknown>,
+  undo: () => Promise<unknown>,
+): Promise<Map<string, SlowBackup>> {
+  for (let tries = 1; ; tries += 1) {
+    const held = new Map<string, SlowBackup>();
+    for (const [target, monitor] of Object.entries(monitors))
+      held.set(target, await slowDownNextBackup(monitor, target));
+    await begin();
+    const results = await Promise.allSettled([...held.values()].map(({ caught }) => caught));
+    const missed = results.find((result) => result.status === "rejected");
+    if (missed === undefined) return held;
+    for (const slow of held.values()) slow.release();
+    if (tries === TRIES) throw missed.reason;
+    await undo();
+    for (const slow of held.values()) slow.close();
+  }
+}
+
 /**
  * Calls `then` in the moment in which libvirt has taken note that the backup job of a disk is over, and is about to say
  * so: it has the files closed after that. Resolves when it listens.
