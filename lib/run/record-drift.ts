@@ -77,6 +77,8 @@ async function inOneTransaction(databaseUrl: string, vmId: string, statements: r
   await client.connect();
   try {
     await client.query("begin");
+    // First of all, as every change of the engine's does: else one of the two ends as the victim of a deadlock.
+    await client.query("select 1 from vms where id = $1 for update", [vmId]);
     await client.query("set local session_replication_role = replica");
     for (const statement of statements) await client.query(statement, [vmId]);
     await client.query("update vms set revision = revision + 1 where id = $1", [vmId]);

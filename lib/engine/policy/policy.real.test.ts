@@ -111,10 +111,14 @@ test("what only a heal can mend stands for a person, and what was tried on a sta
   expect((await actByPolicy(engine, vm.id, hosts)).jobId).toBeNull();
   await vm.deleteCheckpoint("cp4", { metadataOnly: true });
   await call(engine, "POST", `/vms/${vm.id}/observe`);
-  const { jobId } = await actByPolicy(engine, vm.id, hosts);
-  expect(jobId).not.toBeNull();
-  const kinds = await query(`select kind, actor from jobs where vm_id = '${vm.id}'`);
-  expect(kinds).toEqual([
+  // Here, or by the engine's own look after the end of the first job: once, whichever comes first.
+  await actByPolicy(engine, vm.id, hosts);
+  const tried = await until(
+    () => query(`select kind, actor from jobs where vm_id = '${vm.id}'`),
+    (jobs) => jobs.length > 1,
+    WITHIN_MS,
+  );
+  expect(tried).toEqual([
     { kind: "redefine", actor: "driftline" },
     { kind: "redefine", actor: "driftline" },
   ]);
