@@ -3,15 +3,15 @@
  * whatever happens: also one whose begin ran into its deadline and starts later in the daemon, and one of an agent
  * that was killed (its folder tells).
  */
-import { chmod, chown, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
 import { HostFailure, observeError } from "../failure.ts";
 import { type DirtyExtent, mapDirty } from "../qemu/extents.ts";
 import type { CallPool } from "./call-pool.ts";
 import { CallFailure } from "./call-process.ts";
+import { readNote, writeNote } from "./pull-note.ts";
 import { AGENT_NAME, isAgentAlive } from "./runtime-id.ts";
 import { buildXml } from "./xml.ts";
 
@@ -22,8 +22,6 @@ const BASE = process.env.RUNTIME_DIRECTORY?.split(":")[0] ?? tmpdir();
 const BEGIN_DEADLINE_MS = 40_000;
 const REAP_EVERY_MS = 5_000;
 const REAP_FOR_MS = 120_000;
-
-const noteSchema = z.object({ uri: z.string(), vmId: z.string(), socketPath: z.string(), agent: z.string() });
 
 type Wanted = { vmId: string; target: string; name: string };
 
@@ -60,8 +58,7 @@ export class PullJobs {
     if (owner === null) throw new HostFailure(observeError("domain-changed", "The domain does not run any more."));
     const folder = await this.#makeFolder(owner);
     const socketPath = join(folder, "nbd.sock");
-    const note = { uri: this.#uri, vmId, socketPath, agent: AGENT_NAME };
-    await writeFile(join(folder, "job.json"), JSON.stringify(note));
+    await writeNote(folder, { uri: this.#uri, vmId, socketPath, agent: AGENT_NAME });
     const others = owner.disks.filter((disk) => disk !== target);
     const xml = pullXml(wanted, others, socketPath, join(folder, "scratch.qcow2"));
     let hung = false;
@@ -81,8 +78,7 @@ export class PullJobs {
     for (const entry of await readdir(BASE)) {
       if (!entry.startsWith(PREFIX)) continue;
       const folder = join(BASE, entry);
-      const text = await readFile(join(folder, "job.json"), "utf8").catch(() => null);
-      const note = text === null ? null : noteSchema.safeParse(JSON.parse(text)).data;
+      const note = await readNote(folder);
       if (!note || note.uri !== this.#uri) continue;
       if (isAgentAlive(note.agent)) continue;
       await this.#end(folder, note.vmId, note.socketPath, true);
