@@ -245,6 +245,53 @@ test.each([
   },
 );
 
+test("a deletion that failed on the host is done again when its job could not be ended, and no row goes before the host has nothing of it", async () => {
+  const { url, host, engine, vmId } = await openOne("failed-item");
+  const jobId = await applyNow(engine.db, vmId, { intent: "remove", checkpointIds: ["cp2"], bitmaps: [] });
+  const setFailure = (failure: "image-missing" | null) =>
+    host.sim.changeDisk(vmId, "vda", (disk) => {
+      disk.failure = failure;
+    });
+  const onHost = () => {
+    let ids: string[] = [];
+    host.sim.changeDomain(vmId, (domain) => {
+      ids = domain.checkpoints.map((item) => item.id);
+    });
+    return ids;
+  };
+  setFailure("image-missing");
+  const planted = await unwritable(engine, END.jobs);
+  await rig.newEngine(url, [host], { policy: POLICY });
+  await until(planted.tries, (n) => n >= 3, 30_000);
+  const job = await getJob(engine.db.orm, jobId);
+  expect(job).toMatchObject({ state: "running" });
+  expect(job?.steps.find((step) => step.verb === "host.delete-checkpoints")).toMatchObject({ state: "failed" });
+  expect(onHost()).toEqual(["cp1", "cp2", "cp3"]);
+  expect(await idsOf(engine, vmId)).toEqual(["cp1", "cp2", "cp3"]);
+  setFailure(null);
+  await planted.end("jobs");
+  expect(await ended(engine, jobId)).toMatchObject({ state: "succeeded" });
+  expect(onHost()).toEqual(["cp1", "cp3"]);
+  expect(await idsOf(engine, vmId)).toEqual(["cp1", "cp3"]);
+});
+
+test("no row goes while the host still shows its checkpoint, whatever the steps before say", async () => {
+  const { url, host, engine, vmId } = await openOne("still-there");
+  const jobId = await applyNow(engine.db, vmId, { intent: "remove", checkpointIds: ["cp2"], bitmaps: [] });
+  const job = await getJob(engine.db.orm, jobId);
+  const before = job?.steps.filter((step) => step.verb !== "record.delete" && step.verb !== "prove");
+  await engine.db.pool.query("update job_steps set state = 'succeeded' where job_id = $1 and n = any($2)", [
+    jobId,
+    before?.map((step) => step.n),
+  ]);
+  await rig.newEngine(url, [host], { policy: POLICY });
+  expect(await ended(engine, jobId)).toMatchObject({
+    state: "failed",
+    error: expect.stringContaining("still shows checkpoint cp2, bitmap cp2 on vda"),
+  });
+  expect(await idsOf(engine, vmId)).toEqual(["cp1", "cp2", "cp3"]);
+});
+
 test("what cleans up after a job is made whole or not at all, and its end has its audit row", async () => {
   const { url, host, engine, vmId } = await openOne("one-clean-up");
   await engine.db.pool.query(

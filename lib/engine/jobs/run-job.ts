@@ -92,10 +92,10 @@ async function attempt(engine: Engine, job: JobToRun, lease: Lease, signal: Abor
   const run: JobRun = { ...held, host };
   await record(run, (tx) => startJob(tx, { id: job.id, vmId: job.vmId, steps: plan.steps }));
   const stateOf = new Map(job.steps.map((step) => [step.n, step.state]));
+  const isDone = doneOf(job);
   for (const [i, action] of plan.actions.entries()) {
+    if (isDone(i)) continue;
     const steps = plan.steps.filter((step) => step.action === i);
-    const isDone = steps.every((step) => !["queued", "running", undefined].includes(stateOf.get(step.n)));
-    if (isDone && steps.length > 0) continue;
     try {
       await refuseTwoHosts(run);
       // Nothing is left to be stopped once only the proof is missing; a backup stops in its own way.
@@ -113,6 +113,23 @@ async function attempt(engine: Engine, job: JobToRun, lease: Lease, signal: Abor
   }
   if (plan.actions.at(-1)?.verb !== "prove")
     await end(run, { state: "failed", error: "The plan does not end with a proof.", proof: null });
+}
+
+/**
+ * Which actions need not be done again: all of their steps came to their end, or a later one has begun, which it does only
+ * then (a salvaging redefine goes on over steps that failed). An action that failed while its job did not end with it is
+ * done again: what its steps say was noted before anybody acted on it.
+ */
+function doneOf({ plan, steps }: JobToRun): (action: number) => boolean {
+  const stateOf = new Map(steps.map((step) => [step.n, step.state]));
+  const open = new Map<number, boolean>();
+  let lastBegun = -1;
+  for (const { n, action } of plan.steps) {
+    const state = stateOf.get(n) ?? "queued";
+    open.set(action, (open.get(action) ?? false) || (state !== "succeeded" && state !== "skipped"));
+    if (state !== "queued") lastBegun = Math.max(lastBegun, action);
+  }
+  return (action) => action < lastBegun || open.get(action) === false;
 }
 
 const markRunning = (run: JobRun, steps: PlanStep[]): Promise<void> =>
