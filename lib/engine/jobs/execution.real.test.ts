@@ -185,6 +185,43 @@ test("a lock that is held is waited for with the host's own words and drops noth
   expect(await idsOf(engine, held)).toEqual(["cp1", "cp2", "cp3"]);
 });
 
+test("what counts is how long a job is in trouble and not how long it has worked: a long backup whose host is busy at its end is waited for", async () => {
+  const { url, host, engine, vmId } = await openOne("late-trouble");
+  const limitMs = POLICY.giveUpAfterSeconds * 1_000;
+  host.sim.change((state) => {
+    state.backupMs = limitMs + 3_000;
+  });
+  const jobId = await applyNow(engine.db, vmId, { intent: "backup", mode: "full", disks: null, repository: null });
+  await rig.newEngine(url, [host], { policy: POLICY });
+  const troubleSince = async () => {
+    const { rows } = await engine.db.pool.query("select trouble_since from jobs where id = $1", [jobId]);
+    return rows[0].trouble_since;
+  };
+  const setLock = (isHeld: boolean) =>
+    host.sim.changeDomain(vmId, (domain) => {
+      domain.failure = isHeld ? "lock-held" : null;
+    });
+  const begunMs = (job: Awaited<ReturnType<typeof getJob>>) => {
+    const times = job?.steps.flatMap((step) => (step.startedAt ? [Date.now() - Date.parse(step.startedAt)] : []));
+    return Math.max(0, ...(times ?? []));
+  };
+  await until(
+    () => getJob(engine.db.orm, jobId),
+    (job) => begunMs(job) > limitMs + 500,
+  );
+  expect(await troubleSince()).toBeNull();
+  setLock(true);
+  const waiting = await until(
+    () => getJob(engine.db.orm, jobId),
+    (job) => job?.endedAt != null || (job?.steps.some((step) => step.error !== null) ?? false),
+  );
+  expect(waiting).toMatchObject({ state: "running", error: null });
+  expect(await troubleSince()).not.toBeNull();
+  setLock(false);
+  expect(await ended(engine, jobId)).toMatchObject({ state: "succeeded" });
+  expect(await troubleSince()).toBeNull();
+});
+
 test("a job that is cancelled before it began changes nothing, and says so", async () => {
   const { url, host, engine, vmId } = await openOne("cancelled");
   const jobId = await applyNow(engine.db, vmId, PRUNE);

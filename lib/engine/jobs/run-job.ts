@@ -15,6 +15,7 @@ import {
   renewLease,
   saveContact,
   saveSteps,
+  saveTrouble,
   startJob,
   takeLease,
   yieldLease,
@@ -28,7 +29,7 @@ import { observe } from "./actions/observe.ts";
 import { finishJob, type JobEnd } from "./end.ts";
 import { Cancelled, StepFailed, TryAgain, toFailure } from "./failure.ts";
 import { enqueueJob } from "./queue.ts";
-import { type JobRun, record } from "./run.ts";
+import { type JobRun, noteProgress, record } from "./run.ts";
 
 /** Backoff grows with the time already waited, and needs no counter that a crash would lose. */
 const FIRST_WAIT_S = 0.5;
@@ -105,6 +106,7 @@ async function attempt(engine: Engine, job: JobToRun, lease: Lease, signal: Abor
       }
       if (!action.verb.startsWith("record.")) await markRunning(run, steps);
       await runAction(run, action, steps);
+      if (action.verb !== "prove") await noteProgress(run);
     } catch (error) {
       signal.throwIfAborted();
       await settleFailure(run, steps, toFailure(error, host.name));
@@ -192,14 +194,15 @@ async function unfinished(
     .map(({ n }) => ({ n, state, error: message, hostMessage }));
 }
 
+/**
+ * What counts is how long the host is silent, or how long it is tried in vain since anything came on: work that has taken
+ * hours may meet its first trouble as late as that.
+ */
 async function waitOrGiveUp(run: JobRun, steps: PlanStep[], failure: TryAgain): Promise<void> {
   const { job, engine } = run;
   const limitMs = engine.config.policy.giveUpAfterSeconds * 1_000;
   const now = await readJobToRun(engine.db.orm, job.id);
-  const first = Math.min(
-    ...steps.map((step) => Date.parse(now?.steps.find((one) => one.n === step.n)?.startedAt ?? "") || Date.now()),
-  );
-  const since = failure.isLost ? Date.parse(now?.lostContactSince ?? "") || Date.now() : first;
+  const since = Date.parse((failure.isLost ? now?.lostContactSince : now?.troubleSince) ?? "") || Date.now();
   const waitedMs = Date.now() - since;
   if (waitedMs > limitMs) {
     const state = failure.isLost ? ("lost" as const) : ("failed" as const);
@@ -214,6 +217,7 @@ async function waitOrGiveUp(run: JobRun, steps: PlanStep[], failure: TryAgain): 
   await record(run, async (tx) => {
     await saveSteps(tx, job, await unfinished(run, steps, "running", failure));
     await saveContact(tx, job, failure.isLost);
+    if (!failure.isLost) await saveTrouble(tx, job, true);
     await enqueueJob(tx, { jobId: job.id, vmId: job.vmId, afterSeconds });
   });
 }

@@ -19,7 +19,7 @@ import type { PlanStep } from "#chain/plan/model.ts";
 import type { CurrentBackup } from "#contract/agent-operations.ts";
 import { findBackupOf, getCheckpoint, saveBackupBytes, saveBackupComplete, saveProgress } from "#db/index.ts";
 import { Cancelled, StepFailed, TryAgain } from "../failure.ts";
-import { type JobRun, pause, record, recordSteps, throwIfCancelled } from "../run.ts";
+import { type JobRun, noteProgress, pause, record, recordSteps, throwIfCancelled } from "../run.ts";
 import { beginBackup } from "./backup-begin.ts";
 import { finishBackup } from "./backup-finish.ts";
 import { type BackupAction, discard, isOurs, type RunningBackup, readCurrent } from "./backup-job.ts";
@@ -71,6 +71,8 @@ async function settle(run: JobRun, action: BackupAction, made: RunningBackup, is
         await saveBackupBytes(tx, made.id, run.job.vmId, disks);
         await saveProgress(tx, run.job, progress);
       });
+      // It runs, and can be asked again.
+      await noteProgress(run);
     }
     await throwIfCancelled(run);
     await pause(run, Math.min(POLL_MS, FIRST_POLL_MS + (Date.now() - began) / 5));
@@ -88,6 +90,7 @@ async function settle(run: JobRun, action: BackupAction, made: RunningBackup, is
       })),
     ),
   );
+  await noteProgress(run);
 }
 
 /** Somebody began it, or was about to: what does the host say? */
