@@ -1,5 +1,6 @@
 /** Who runs a job, and what becomes of it when nobody does: on a real database, over simulated hosts. */
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { PlanRequest } from "#chain/plan/model.ts";
 import {
@@ -359,6 +360,29 @@ test("a VM that was started anew since the plan is not touched, and the job says
   const job = await ended(engine, jobId);
   expect(job.state).toBe("failed");
   expect(job.steps.find((step) => step.verb === "host.delete-checkpoints")).toMatchObject({ state: "failed" });
+});
+
+test("a plan for a stopped VM that runs on another host by the time of its job changes nothing, and the job names that host", async () => {
+  const url = await rig.newDatabase();
+  const [a, b] = await Promise.all(["left", "taken"].map((name) => rig.newHost(`${name}-${randomUUID().slice(0, 8)}`)));
+  if (!a || !b) throw new Error("no hosts");
+  const engine = await rig.newEngine(url, [a, b], { work: false, policy: POLICY });
+  const vmId = await newVm(engine, a, "moved-meanwhile");
+  a.sim.stop(vmId);
+  await readAll(engine, vmId);
+  const jobId = await applyNow(engine.db, vmId, { intent: "remove", checkpointIds: ["cp2"], bitmaps: [] });
+  a.sim.changeDomain(vmId, (domain) =>
+    b.sim.change((state) => {
+      state.domains = [{ ...structuredClone(domain), run: 0 }];
+    }),
+  );
+  b.sim.start(vmId);
+  await readAll(engine, vmId);
+  const before = readFileSync(a.sim.path, "utf8");
+  await rig.newEngine(url, [a, b], { policy: POLICY });
+  const job = await ended(engine, jobId);
+  expect(job).toMatchObject({ state: "failed", error: expect.stringContaining(`The VM runs on ${b.name} now`) });
+  expect(readFileSync(a.sim.path, "utf8")).toBe(before);
 });
 
 test("adopting puts a checkpoint at the place of its age, and a parent always comes before its children", async () => {

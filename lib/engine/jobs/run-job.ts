@@ -1,6 +1,6 @@
 /** Runs one job until it ends, must wait, or belongs to somebody else. */
 import { randomUUID } from "node:crypto";
-import type { PlanStep } from "#chain/plan/model.ts";
+import type { PlanStep, PlanVerb } from "#chain/plan/model.ts";
 import {
   assertLease,
   getVm,
@@ -21,7 +21,7 @@ import {
   yieldLease,
 } from "#db/index.ts";
 import { log } from "../log.ts";
-import { activeElsewhere, chooseSpeaker } from "../observe/speaker.ts";
+import { activeElsewhere, chooseSpeaker, isActive } from "../observe/speaker.ts";
 import type { Engine } from "../state.ts";
 import { withTrace } from "../trace.ts";
 import { runAction } from "./actions/index.ts";
@@ -98,7 +98,7 @@ async function attempt(engine: Engine, job: JobToRun, lease: Lease, signal: Abor
     if (isDone(i)) continue;
     const steps = plan.steps.filter((step) => step.action === i);
     try {
-      await refuseTwoHosts(run);
+      await refuseElsewhere(run, action.verb);
       // Nothing is left to be stopped once only the proof is missing; a backup stops in its own way.
       const begun = steps.some((step) => stateOf.get(step.n) === "running");
       if (action.verb !== "prove" && !(action.verb === "host.backup" && begun)) {
@@ -143,8 +143,11 @@ const markRunning = (run: JobRun, steps: PlanStep[]): Promise<void> =>
     ),
   );
 
-/** A VM that runs twice is never changed, whoever planned what; one that may is read again first. */
-async function refuseTwoHosts(run: JobRun): Promise<void> {
+/**
+ * A VM that runs twice is never changed, whoever planned what; one that may is read again first. On a host that it has left
+ * to run elsewhere nothing is asked for: a plan for a stopped VM pins no run that would tell it.
+ */
+async function refuseElsewhere(run: JobRun, verb: PlanVerb): Promise<void> {
   const { orm } = run.engine.db;
   const vm = await getVm(orm, run.job.vmId);
   if (vm?.kindNames.includes("vm.two-hosts")) throw new StepFailed("The VM runs on two hosts: nothing is changed.");
@@ -152,6 +155,10 @@ async function refuseTwoHosts(run: JobRun): Promise<void> {
   const speaker = chooseSpeaker(presences, vm?.hostId ?? null);
   const [other] = speaker ? activeElsewhere(presences, speaker).unproven : [];
   if (other) throw new TryAgain(`${other.hostName} was seen to run the VM too, and is read again.`, null, false);
+  if (verb.startsWith("host.") && speaker && speaker.hostId !== run.host.id && isActive(speaker))
+    throw new StepFailed(
+      `The VM runs on ${speaker.hostName} now, and the plan was made for ${run.host.name}: nothing is changed there. Plan again.`,
+    );
 }
 
 /** A read after work that was cut short is worth this much time; the next sweep reads it anyway. */
