@@ -124,7 +124,7 @@ test("a job whose message was lost and whose worker is gone is found by the next
   expect(await ended(engine, jobId, 20_000)).toMatchObject({ state: "succeeded" });
 });
 
-test("a host that stays silent makes a job lost after its time; what it left is finished when the host is back", async () => {
+test("a host that stays silent makes a job lost after its time; what it left is finished when the host is back, and audited as begun and as done", async () => {
   const { url, host, engine, vmId } = await openOne("silent");
   const jobId = await applyNow(engine.db, vmId, PRUNE);
   await host.stop();
@@ -147,7 +147,16 @@ test("a host that stays silent makes a job lost after its time; what it left is 
   );
   expect(await idsOf(engine, vmId)).toEqual(["cp3"]);
   expect(await count(engine, "jobs where vm_id = $1 and actor = 'driftline'", [vmId])).toBe(1);
-  expect(await count(engine, "audit_log where subject = $1 and actor = 'driftline'", [vmId])).toBe(1);
+  const { rows } = await engine.db.pool.query(
+    `select action, outcome, detail, reason is not null as has_reason, plan_id is not null and job_id is not null as is_whole
+     from audit_log where subject = $1 and actor = 'driftline' order by id`,
+    [vmId],
+  );
+  const common = { outcome: "done", has_reason: true, is_whole: true };
+  expect(rows).toEqual([
+    { action: "plans.apply", detail: expect.stringMatching(/^remove, tier 2, \d+ steps$/), ...common },
+    { action: "jobs.remove", detail: "succeeded", ...common },
+  ]);
 });
 
 test("a lock that is held is waited for with the host's own words and drops nothing; one that is never free fails the job", async () => {
@@ -341,6 +350,7 @@ test("what cleans up after a job is made whole or not at all, and its end has it
   await until(planted.tries, (n) => n >= 1, 30_000);
   expect(await count(engine, "plans where vm_id = $1", [vmId])).toBe(0);
   expect(await count(engine, "jobs where vm_id = $1", [vmId])).toBe(0);
+  expect(await count(engine, "audit_log where subject = $1 and action = 'plans.apply'", [vmId])).toBe(0);
   await planted.end("jobs");
   await until(
     () => count(engine, "audit_log where subject = $1 and actor = 'driftline' and action like 'jobs.%'", [vmId]),
