@@ -83,8 +83,9 @@ export async function readJobToRun(db: Reader, jobId: string) {
     startedAt: isoOrNull(job.startedAt),
     cancelRequestedAt: isoOrNull(job.cancelRequestedAt),
     lostContactSince: isoOrNull(job.lostContactSince),
+    troubleSince: isoOrNull(job.troubleSince),
     plan,
-    steps: steps.map((step) => ({ n: step.n, state: step.state, startedAt: isoOrNull(step.startedAt) })),
+    steps: steps.map((step) => ({ n: step.n, state: step.state })),
   };
 }
 
@@ -141,6 +142,14 @@ export async function saveContact(tx: Tx, job: { id: string; vmId: string }, isL
     .where(and(eq(jobs.id, job.id), isLost ? sql`true` : sql`${jobs.lostContactSince} is not null`))
     .returning({ id: jobs.id });
   if (rows.length > 0) await notifyChange(tx, { type: "job", jobId: job.id, vmId: job.vmId });
+}
+
+/** Since when it is tried in vain; false: it came on. Keeps the first time. */
+export async function saveTrouble(tx: Tx, job: { id: string }, isTrouble: boolean): Promise<void> {
+  await tx
+    .update(jobs)
+    .set({ troubleSince: isTrouble ? sql`coalesce(${jobs.troubleSince}, now())` : null })
+    .where(eq(jobs.id, job.id));
 }
 
 /** The job is over; steps that were not reached are skipped, one that was running failed with it. */

@@ -361,6 +361,38 @@ test("a new run of the VM, a new record and a host that does not answer each kee
   expect(await countOf("jobs", vmId)).toBe(0);
 });
 
+test("a VM that cannot be read any more when its plan is about to run is refused, and the refusal is audited", async () => {
+  const vmId = await addLost(stand);
+  const plan = await redefinePlan(stand.engine, vmId);
+  const holder = new pg.Client({ connectionString: stand.url });
+  await holder.connect();
+  await holder.query("begin");
+  await holder.query("select 1 from plans where id = $1 for update", [plan.id]);
+  // The host has been read for it, and it waits for the plan's row.
+  const answer = apply(stand.engine, plan.id);
+  await until(
+    () =>
+      query(
+        stand.url,
+        "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+      ),
+    (waiting) => waiting.length > 0,
+  );
+  stand.host.sim.changeDomain(vmId, (domain) => {
+    domain.failure = "lock-held";
+  });
+  for (const host of stand.engine.hosts.values()) await readHost(stand.engine, host, { vmIds: [vmId], force: true });
+  await holder.query("rollback");
+  await holder.end();
+  expect(await answer).toMatchObject({ status: 424, body: { code: "cannot_tell", subject: vmId } });
+  const audited = await query(
+    stand.url,
+    `select outcome, detail from audit_log where subject = '${vmId}' and action = 'plans.apply'`,
+  );
+  expect(audited).toEqual([{ outcome: "refused", detail: expect.stringContaining("cannot_tell: ") }]);
+  expect(await countOf("jobs", vmId)).toBe(0);
+});
+
 test("an expired plan stays readable and does not run", async () => {
   const vmId = await addLost(stand);
   const plan = await redefinePlan(stand.engine, vmId);

@@ -83,6 +83,8 @@ export const jobs = pgTable(
     traceId: text("trace_id"),
     cancelRequestedAt: at("cancel_requested_at"),
     lostContactSince: at("lost_contact_since"),
+    /** Since when the host answers and what is to be done does not succeed; null: it goes on. */
+    troubleSince: at("trouble_since"),
     error: text("error"),
     doneBytes: bigint("done_bytes", { mode: "number" }),
     totalBytes: bigint("total_bytes", { mode: "number" }),

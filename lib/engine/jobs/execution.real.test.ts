@@ -1,5 +1,6 @@
 /** Who runs a job, and what becomes of it when nobody does: on a real database, over simulated hosts. */
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { PlanRequest } from "#chain/plan/model.ts";
 import {
@@ -123,7 +124,7 @@ test("a job whose message was lost and whose worker is gone is found by the next
   expect(await ended(engine, jobId, 20_000)).toMatchObject({ state: "succeeded" });
 });
 
-test("a host that stays silent makes a job lost after its time; what it left is finished when the host is back", async () => {
+test("a host that stays silent makes a job lost after its time; what it left is finished when the host is back, and audited as begun and as done", async () => {
   const { url, host, engine, vmId } = await openOne("silent");
   const jobId = await applyNow(engine.db, vmId, PRUNE);
   await host.stop();
@@ -146,7 +147,16 @@ test("a host that stays silent makes a job lost after its time; what it left is 
   );
   expect(await idsOf(engine, vmId)).toEqual(["cp3"]);
   expect(await count(engine, "jobs where vm_id = $1 and actor = 'driftline'", [vmId])).toBe(1);
-  expect(await count(engine, "audit_log where subject = $1 and actor = 'driftline'", [vmId])).toBe(1);
+  const { rows } = await engine.db.pool.query(
+    `select action, outcome, detail, reason is not null as has_reason, plan_id is not null and job_id is not null as is_whole
+     from audit_log where subject = $1 and actor = 'driftline' order by id`,
+    [vmId],
+  );
+  const common = { outcome: "done", has_reason: true, is_whole: true };
+  expect(rows).toEqual([
+    { action: "plans.apply", detail: expect.stringMatching(/^remove, tier 2, \d+ steps$/), ...common },
+    { action: "jobs.remove", detail: "succeeded", ...common },
+  ]);
 });
 
 test("a lock that is held is waited for with the host's own words and drops nothing; one that is never free fails the job", async () => {
@@ -183,6 +193,43 @@ test("a lock that is held is waited for with the host's own words and drops noth
   const failed = await ended(engine, redefine, 30_000);
   expect(failed).toMatchObject({ state: "failed", error: expect.stringContaining("Still so after") });
   expect(await idsOf(engine, held)).toEqual(["cp1", "cp2", "cp3"]);
+});
+
+test("what counts is how long a job is in trouble and not how long it has worked: a long backup whose host is busy at its end is waited for", async () => {
+  const { url, host, engine, vmId } = await openOne("late-trouble");
+  const limitMs = POLICY.giveUpAfterSeconds * 1_000;
+  host.sim.change((state) => {
+    state.backupMs = limitMs + 3_000;
+  });
+  const jobId = await applyNow(engine.db, vmId, { intent: "backup", mode: "full", disks: null, repository: null });
+  await rig.newEngine(url, [host], { policy: POLICY });
+  const troubleSince = async () => {
+    const { rows } = await engine.db.pool.query("select trouble_since from jobs where id = $1", [jobId]);
+    return rows[0].trouble_since;
+  };
+  const setLock = (isHeld: boolean) =>
+    host.sim.changeDomain(vmId, (domain) => {
+      domain.failure = isHeld ? "lock-held" : null;
+    });
+  const begunMs = (job: Awaited<ReturnType<typeof getJob>>) => {
+    const times = job?.steps.flatMap((step) => (step.startedAt ? [Date.now() - Date.parse(step.startedAt)] : []));
+    return Math.max(0, ...(times ?? []));
+  };
+  await until(
+    () => getJob(engine.db.orm, jobId),
+    (job) => begunMs(job) > limitMs + 500,
+  );
+  expect(await troubleSince()).toBeNull();
+  setLock(true);
+  const waiting = await until(
+    () => getJob(engine.db.orm, jobId),
+    (job) => job?.endedAt != null || (job?.steps.some((step) => step.error !== null) ?? false),
+  );
+  expect(waiting).toMatchObject({ state: "running", error: null });
+  expect(await troubleSince()).not.toBeNull();
+  setLock(false);
+  expect(await ended(engine, jobId)).toMatchObject({ state: "succeeded" });
+  expect(await troubleSince()).toBeNull();
 });
 
 test("a job that is cancelled before it began changes nothing, and says so", async () => {
@@ -245,6 +292,53 @@ test.each([
   },
 );
 
+test("a deletion that failed on the host is done again when its job could not be ended, and no row goes before the host has nothing of it", async () => {
+  const { url, host, engine, vmId } = await openOne("failed-item");
+  const jobId = await applyNow(engine.db, vmId, { intent: "remove", checkpointIds: ["cp2"], bitmaps: [] });
+  const setFailure = (failure: "image-missing" | null) =>
+    host.sim.changeDisk(vmId, "vda", (disk) => {
+      disk.failure = failure;
+    });
+  const onHost = () => {
+    let ids: string[] = [];
+    host.sim.changeDomain(vmId, (domain) => {
+      ids = domain.checkpoints.map((item) => item.id);
+    });
+    return ids;
+  };
+  setFailure("image-missing");
+  const planted = await unwritable(engine, END.jobs);
+  await rig.newEngine(url, [host], { policy: POLICY });
+  await until(planted.tries, (n) => n >= 3, 30_000);
+  const job = await getJob(engine.db.orm, jobId);
+  expect(job).toMatchObject({ state: "running" });
+  expect(job?.steps.find((step) => step.verb === "host.delete-checkpoints")).toMatchObject({ state: "failed" });
+  expect(onHost()).toEqual(["cp1", "cp2", "cp3"]);
+  expect(await idsOf(engine, vmId)).toEqual(["cp1", "cp2", "cp3"]);
+  setFailure(null);
+  await planted.end("jobs");
+  expect(await ended(engine, jobId)).toMatchObject({ state: "succeeded" });
+  expect(onHost()).toEqual(["cp1", "cp3"]);
+  expect(await idsOf(engine, vmId)).toEqual(["cp1", "cp3"]);
+});
+
+test("no row goes while the host still shows its checkpoint, whatever the steps before say", async () => {
+  const { url, host, engine, vmId } = await openOne("still-there");
+  const jobId = await applyNow(engine.db, vmId, { intent: "remove", checkpointIds: ["cp2"], bitmaps: [] });
+  const job = await getJob(engine.db.orm, jobId);
+  const before = job?.steps.filter((step) => step.verb !== "record.delete" && step.verb !== "prove");
+  await engine.db.pool.query("update job_steps set state = 'succeeded' where job_id = $1 and n = any($2)", [
+    jobId,
+    before?.map((step) => step.n),
+  ]);
+  await rig.newEngine(url, [host], { policy: POLICY });
+  expect(await ended(engine, jobId)).toMatchObject({
+    state: "failed",
+    error: expect.stringContaining("still shows checkpoint cp2, bitmap cp2 on vda"),
+  });
+  expect(await idsOf(engine, vmId)).toEqual(["cp1", "cp2", "cp3"]);
+});
+
 test("what cleans up after a job is made whole or not at all, and its end has its audit row", async () => {
   const { url, host, engine, vmId } = await openOne("one-clean-up");
   await engine.db.pool.query(
@@ -256,6 +350,7 @@ test("what cleans up after a job is made whole or not at all, and its end has it
   await until(planted.tries, (n) => n >= 1, 30_000);
   expect(await count(engine, "plans where vm_id = $1", [vmId])).toBe(0);
   expect(await count(engine, "jobs where vm_id = $1", [vmId])).toBe(0);
+  expect(await count(engine, "audit_log where subject = $1 and action = 'plans.apply'", [vmId])).toBe(0);
   await planted.end("jobs");
   await until(
     () => count(engine, "audit_log where subject = $1 and actor = 'driftline' and action like 'jobs.%'", [vmId]),
@@ -275,6 +370,29 @@ test("a VM that was started anew since the plan is not touched, and the job says
   const job = await ended(engine, jobId);
   expect(job.state).toBe("failed");
   expect(job.steps.find((step) => step.verb === "host.delete-checkpoints")).toMatchObject({ state: "failed" });
+});
+
+test("a plan for a stopped VM that runs on another host by the time of its job changes nothing, and the job names that host", async () => {
+  const url = await rig.newDatabase();
+  const [a, b] = await Promise.all(["left", "taken"].map((name) => rig.newHost(`${name}-${randomUUID().slice(0, 8)}`)));
+  if (!a || !b) throw new Error("no hosts");
+  const engine = await rig.newEngine(url, [a, b], { work: false, policy: POLICY });
+  const vmId = await newVm(engine, a, "moved-meanwhile");
+  a.sim.stop(vmId);
+  await readAll(engine, vmId);
+  const jobId = await applyNow(engine.db, vmId, { intent: "remove", checkpointIds: ["cp2"], bitmaps: [] });
+  a.sim.changeDomain(vmId, (domain) =>
+    b.sim.change((state) => {
+      state.domains = [{ ...structuredClone(domain), run: 0 }];
+    }),
+  );
+  b.sim.start(vmId);
+  await readAll(engine, vmId);
+  const before = readFileSync(a.sim.path, "utf8");
+  await rig.newEngine(url, [a, b], { policy: POLICY });
+  const job = await ended(engine, jobId);
+  expect(job).toMatchObject({ state: "failed", error: expect.stringContaining(`The VM runs on ${b.name} now`) });
+  expect(readFileSync(a.sim.path, "utf8")).toBe(before);
 });
 
 test("adopting puts a checkpoint at the place of its age, and a parent always comes before its children", async () => {

@@ -18,6 +18,7 @@ import {
   markPlanApplied,
   readCleanUps,
   type Tx,
+  writeAudit,
 } from "#db/index.ts";
 import { isAgentFailure } from "../agents/failure.ts";
 import { log } from "../log.ts";
@@ -35,6 +36,7 @@ const FIRST_PAUSE_MS = 2_000;
 const LONGEST_PAUSE_MS = 300_000;
 type Pauses = Map<string, { until: number; ms: number }>;
 const PLAN_LIFE_MS = 15 * 60_000;
+const REASON = "An earlier job ended before its work was done.";
 
 /** Makes a job for each VM with leftovers that no job works on and whose host can be read; returns the one to call. */
 export function cleaner(engine: Engine, signal: AbortSignal): () => Promise<void> {
@@ -89,9 +91,21 @@ async function cleanVm(engine: Engine, vmId: string, signal: AbortSignal): Promi
       steps: plan.steps,
       actor: "driftline",
       role: null,
-      reason: "An earlier job ended before its work was done.",
+      reason: REASON,
       traceId: null,
       idempotencyKey: null,
+    });
+    await writeAudit(tx, {
+      actor: "driftline",
+      role: null,
+      action: "plans.apply",
+      subject: vmId,
+      outcome: "done",
+      detail: `${plan.request.intent}, tier ${plan.tier}, ${plan.steps.length} steps`,
+      traceId: null,
+      planId,
+      jobId,
+      reason: REASON,
     });
     await enqueueJob(tx, { jobId, vmId });
     log.info({ vmId, jobId }, "leftovers of a job are cleaned up");

@@ -1,6 +1,6 @@
 /** Runs one job until it ends, must wait, or belongs to somebody else. */
 import { randomUUID } from "node:crypto";
-import type { PlanStep } from "#chain/plan/model.ts";
+import type { PlanStep, PlanVerb } from "#chain/plan/model.ts";
 import {
   assertLease,
   getVm,
@@ -15,12 +15,13 @@ import {
   renewLease,
   saveContact,
   saveSteps,
+  saveTrouble,
   startJob,
   takeLease,
   yieldLease,
 } from "#db/index.ts";
 import { log } from "../log.ts";
-import { activeElsewhere, chooseSpeaker } from "../observe/speaker.ts";
+import { activeElsewhere, chooseSpeaker, isActive } from "../observe/speaker.ts";
 import type { Engine } from "../state.ts";
 import { withTrace } from "../trace.ts";
 import { runAction } from "./actions/index.ts";
@@ -28,7 +29,7 @@ import { observe } from "./actions/observe.ts";
 import { finishJob, type JobEnd } from "./end.ts";
 import { Cancelled, StepFailed, TryAgain, toFailure } from "./failure.ts";
 import { enqueueJob } from "./queue.ts";
-import { type JobRun, record } from "./run.ts";
+import { type JobRun, noteProgress, record } from "./run.ts";
 
 /** Backoff grows with the time already waited, and needs no counter that a crash would lose. */
 const FIRST_WAIT_S = 0.5;
@@ -92,12 +93,12 @@ async function attempt(engine: Engine, job: JobToRun, lease: Lease, signal: Abor
   const run: JobRun = { ...held, host };
   await record(run, (tx) => startJob(tx, { id: job.id, vmId: job.vmId, steps: plan.steps }));
   const stateOf = new Map(job.steps.map((step) => [step.n, step.state]));
+  const isDone = doneOf(job);
   for (const [i, action] of plan.actions.entries()) {
+    if (isDone(i)) continue;
     const steps = plan.steps.filter((step) => step.action === i);
-    const isDone = steps.every((step) => !["queued", "running", undefined].includes(stateOf.get(step.n)));
-    if (isDone && steps.length > 0) continue;
     try {
-      await refuseTwoHosts(run);
+      await refuseElsewhere(run, action.verb);
       // Nothing is left to be stopped once only the proof is missing; a backup stops in its own way.
       const begun = steps.some((step) => stateOf.get(step.n) === "running");
       if (action.verb !== "prove" && !(action.verb === "host.backup" && begun)) {
@@ -105,6 +106,7 @@ async function attempt(engine: Engine, job: JobToRun, lease: Lease, signal: Abor
       }
       if (!action.verb.startsWith("record.")) await markRunning(run, steps);
       await runAction(run, action, steps);
+      if (action.verb !== "prove") await noteProgress(run);
     } catch (error) {
       signal.throwIfAborted();
       await settleFailure(run, steps, toFailure(error, host.name));
@@ -113,6 +115,23 @@ async function attempt(engine: Engine, job: JobToRun, lease: Lease, signal: Abor
   }
   if (plan.actions.at(-1)?.verb !== "prove")
     await end(run, { state: "failed", error: "The plan does not end with a proof.", proof: null });
+}
+
+/**
+ * Which actions need not be done again: all of their steps came to their end, or a later one has begun, which it does only
+ * then (a salvaging redefine goes on over steps that failed). An action that failed while its job did not end with it is
+ * done again: what its steps say was noted before anybody acted on it.
+ */
+function doneOf({ plan, steps }: JobToRun): (action: number) => boolean {
+  const stateOf = new Map(steps.map((step) => [step.n, step.state]));
+  const open = new Map<number, boolean>();
+  let lastBegun = -1;
+  for (const { n, action } of plan.steps) {
+    const state = stateOf.get(n) ?? "queued";
+    open.set(action, (open.get(action) ?? false) || (state !== "succeeded" && state !== "skipped"));
+    if (state !== "queued") lastBegun = Math.max(lastBegun, action);
+  }
+  return (action) => action < lastBegun || open.get(action) === false;
 }
 
 const markRunning = (run: JobRun, steps: PlanStep[]): Promise<void> =>
@@ -124,8 +143,11 @@ const markRunning = (run: JobRun, steps: PlanStep[]): Promise<void> =>
     ),
   );
 
-/** A VM that runs twice is never changed, whoever planned what; one that may is read again first. */
-async function refuseTwoHosts(run: JobRun): Promise<void> {
+/**
+ * A VM that runs twice is never changed, whoever planned what; one that may is read again first. On a host that it has left
+ * to run elsewhere nothing is asked for: a plan for a stopped VM pins no run that would tell it.
+ */
+async function refuseElsewhere(run: JobRun, verb: PlanVerb): Promise<void> {
   const { orm } = run.engine.db;
   const vm = await getVm(orm, run.job.vmId);
   if (vm?.kindNames.includes("vm.two-hosts")) throw new StepFailed("The VM runs on two hosts: nothing is changed.");
@@ -133,6 +155,10 @@ async function refuseTwoHosts(run: JobRun): Promise<void> {
   const speaker = chooseSpeaker(presences, vm?.hostId ?? null);
   const [other] = speaker ? activeElsewhere(presences, speaker).unproven : [];
   if (other) throw new TryAgain(`${other.hostName} was seen to run the VM too, and is read again.`, null, false);
+  if (verb.startsWith("host.") && speaker && speaker.hostId !== run.host.id && isActive(speaker))
+    throw new StepFailed(
+      `The VM runs on ${speaker.hostName} now, and the plan was made for ${run.host.name}: nothing is changed there. Plan again.`,
+    );
 }
 
 /** A read after work that was cut short is worth this much time; the next sweep reads it anyway. */
@@ -175,14 +201,15 @@ async function unfinished(
     .map(({ n }) => ({ n, state, error: message, hostMessage }));
 }
 
+/**
+ * What counts is how long the host is silent, or how long it is tried in vain since anything came on: work that has taken
+ * hours may meet its first trouble as late as that.
+ */
 async function waitOrGiveUp(run: JobRun, steps: PlanStep[], failure: TryAgain): Promise<void> {
   const { job, engine } = run;
   const limitMs = engine.config.policy.giveUpAfterSeconds * 1_000;
   const now = await readJobToRun(engine.db.orm, job.id);
-  const first = Math.min(
-    ...steps.map((step) => Date.parse(now?.steps.find((one) => one.n === step.n)?.startedAt ?? "") || Date.now()),
-  );
-  const since = failure.isLost ? Date.parse(now?.lostContactSince ?? "") || Date.now() : first;
+  const since = Date.parse((failure.isLost ? now?.lostContactSince : now?.troubleSince) ?? "") || Date.now();
   const waitedMs = Date.now() - since;
   if (waitedMs > limitMs) {
     const state = failure.isLost ? ("lost" as const) : ("failed" as const);
@@ -197,6 +224,7 @@ async function waitOrGiveUp(run: JobRun, steps: PlanStep[], failure: TryAgain): 
   await record(run, async (tx) => {
     await saveSteps(tx, job, await unfinished(run, steps, "running", failure));
     await saveContact(tx, job, failure.isLost);
+    if (!failure.isLost) await saveTrouble(tx, job, true);
     await enqueueJob(tx, { jobId: job.id, vmId: job.vmId, afterSeconds });
   });
 }

@@ -11,6 +11,7 @@ import {
   type StepResult,
   saveContact,
   saveSteps,
+  saveTrouble,
   type Tx,
 } from "#db/index.ts";
 import type { AgentApi } from "../agents/client.ts";
@@ -101,6 +102,13 @@ async function noteContact(run: JobRun): Promise<void> {
   if (run.job.lostContactSince === null) return;
   await record(run, (tx) => saveContact(tx, run.job, false));
   run.job.lostContactSince = null;
+}
+
+/** Something was done that was not done before: what stood in the way does not any more. */
+export async function noteProgress(run: JobRun): Promise<void> {
+  if (run.job.troubleSince === null) return;
+  await record(run, (tx) => saveTrouble(tx, run.job, false));
+  run.job.troubleSince = null;
 }
 
 /** @throws Cancelled when a person asked for it */

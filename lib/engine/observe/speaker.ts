@@ -11,7 +11,8 @@ export type HostView = {
   activeSince: string | null;
 };
 
-const isActive = (view: HostView): boolean => view.power === "running" || view.power === "paused";
+/** It runs there, paused or not. */
+export const isActive = (view: HostView): boolean => view.power === "running" || view.power === "paused";
 
 /**
  * | what the host says        | reachable | offline |

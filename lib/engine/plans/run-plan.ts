@@ -45,8 +45,7 @@ export async function runPlan(context: Context, plan: StoredPlan, input: ApplyIn
     const { vmId, basis, body } = plan;
     repositories = await readRepositories(engine, { vmId, hostId: basis.hostId }, body.request);
   } catch (error) {
-    if (error instanceof ProblemError) return refuse(orm, error);
-    throw error;
+    return refuse(orm, asProblem(error));
   }
   return inTransaction(engine.db, async (tx): Promise<RunResult> => {
     const now = await lockPlan(tx, plan.id);
@@ -56,7 +55,10 @@ export async function runPlan(context: Context, plan: StoredPlan, input: ApplyIn
     if (judged instanceof ProblemError) return refuse(tx, judged);
     if (judged) return judged;
     if (!(await holdHost(tx, now.basis.hostId))) return refuse(tx, hostGone(now.vmId));
-    const changes = await findBasisChanges(engine, tx, now, await readSituation(tx, now.vmId), repositories);
+    // Read successfully a moment ago, and not since: nothing is written yet, and the refusal is audited like the others.
+    const situation = await readSituation(tx, now.vmId);
+    const changes = await findBasisChanges(engine, tx, now, situation, repositories).catch(asProblem);
+    if (changes instanceof ProblemError) return refuse(tx, changes);
     if (changes.length > 0) {
       await markPlanOutOfDate(tx, now.id, changes);
       return refuse(tx, outOfDate(now.vmId, changes));
@@ -80,6 +82,11 @@ export async function runPlan(context: Context, plan: StoredPlan, input: ApplyIn
     await notifyChange(tx, { type: "vm", vmId: now.vmId });
     return { jobId };
   });
+}
+
+function asProblem(error: unknown): ProblemError {
+  if (error instanceof ProblemError) return error;
+  throw error;
 }
 
 const hostGone = (vmId: string): ProblemError =>

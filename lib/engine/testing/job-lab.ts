@@ -91,15 +91,17 @@ export class JobLab {
     const host = this.rig.lab.host("alpha");
     const vm = await host.defineVm({ name, disks });
     if (isSlow) {
-      await addMonitors(vm, [this.#monitorOf(name)], async (xml) => {
-        const file = join(this.rig.lab.dir, "disks", `${name}.xml`);
-        writeFileSync(file, xml);
-        await host.virsh(["define", file]);
-      });
+      await addMonitors(vm, [this.#monitorOf(name)], (xml) => this.defineAsWritten(vm, xml));
     }
     await vm.start();
     await this.addLine(vm, checkpoints);
     return vm;
+  }
+
+  async defineAsWritten(vm: LabVm, xml: string): Promise<void> {
+    const file = join(this.rig.lab.dir, "disks", `${vm.name}.xml`);
+    writeFileSync(file, xml);
+    await vm.virsh(["define", file]);
   }
 
   /** A line of recorded checkpoints, and some data after each. */

@@ -1,10 +1,11 @@
-import type { Observation } from "#chain/model.ts";
-import { deleteCheckpoints, endBackup, lockVm, markDeleting, saveBackupReason } from "#db/index.ts";
+import type { HostError } from "#contract/agent-operations.ts";
+import { deleteCheckpoints, endBackup, getCheckpoint, lockVm, markDeleting, saveBackupReason } from "#db/index.ts";
 import { recompute } from "../../observe/recompute.ts";
-import { Cancelled, ofHostError, StepFailed } from "../failure.ts";
+import { Cancelled, ofHostError, StepFailed, TryAgain } from "../failure.ts";
 import { type JobRun, record } from "../run.ts";
 import { abortBackup } from "./abort-job.ts";
 import { discard, isOurs, type RunningBackup, readCurrent } from "./backup-job.ts";
+import { findTrace } from "./backup-trace.ts";
 import { deleteBitmapsOnHost } from "./delete-bitmaps.ts";
 import { deleteOnHost } from "./delete-checkpoints.ts";
 import { look } from "./observe.ts";
@@ -14,7 +15,8 @@ const CANCELLED = "Cancelled on request.";
 /**
  * Takes everything back that a backup made which did not finish: nothing is left that could become a base. First the
  * record says so, then the host is cleaned, then the rows go; cut off anywhere, it goes on from there.
- * @throws Cancelled or StepFailed with the reason, when all is gone; TryAgain when it must go on later
+ * What the host cannot show or give up now is left to the clean-up of leftovers, and the backup ends all the same.
+ * @throws Cancelled or StepFailed with the reason, when it has ended; TryAgain when it must go on later
  */
 export async function undoBackup(run: JobRun, made: RunningBackup, why?: StepFailed | Cancelled): Promise<never> {
   const { vmId } = run.job;
@@ -32,36 +34,48 @@ export async function undoBackup(run: JobRun, made: RunningBackup, why?: StepFai
   });
   const current = await readCurrent(run);
   if (current.state === "running" && isOurs(current, made)) await abortBackup(run);
-  const seen = await look(run);
-  if (seen && checkpointId !== null) await clean(run, seen, checkpointId);
+  const unknown = checkpointId === null ? null : await clean(run, checkpointId);
   const left = await discard(run, made);
-  const error = left === null ? reason : `${reason} ${left}`;
+  const error = [reason, unknown, left].filter((part) => part !== null).join(" ");
   await record(run, async (tx) => {
     await lockVm(tx, { id: vmId });
     await endBackup(tx, made.id, { state: reason === CANCELLED ? "aborted" : "failed", error });
-    if (checkpointId !== null) await deleteCheckpoints(tx, vmId, [checkpointId]);
+    // Else the row stays as it is, `deleting`: it alone says whose the bitmap is, if there is one.
+    if (checkpointId !== null && unknown === null) await deleteCheckpoints(tx, vmId, [checkpointId]);
     await recompute(tx, run.engine, vmId);
   });
   if (reason === CANCELLED) throw new Cancelled();
   throw new StepFailed(error, why instanceof StepFailed ? why.hostMessage : null);
 }
 
-/** On the run of the domain that was just seen: what this job made is cleaned up on the next run too. */
-async function clean(run: JobRun, seen: Observation, checkpointId: string): Promise<void> {
+/**
+ * On the run of the domain that was just seen: what this job made is cleaned up on the next run too. null: the host has
+ * nothing of it; else why that is not known, in words. @throws TryAgain where that may pass by itself
+ */
+async function clean(run: JobRun, checkpointId: string): Promise<string | null> {
+  const { vmId } = run.job;
+  const row = await getCheckpoint(run.engine.db.orm, vmId, checkpointId);
+  const seen = await look(run);
+  // Of images that cannot hold a bitmap there is no row, and nothing to look for.
+  if (!seen) return row && `${run.host.name} does not know the VM now, so that its bitmaps may still be there.`;
+  const covered = row?.disks.map((disk) => disk.target) ?? [];
+  const { isListed, disks, unread } = findTrace(seen, checkpointId, covered);
+  if (unread?.retryable) throw new TryAgain(unread.message, unread.hostMessage, false);
   const expect = { runtimeId: seen.runtimeId };
-  if (seen.checkpoints.ok && seen.checkpoints.value.some((item) => item.id === checkpointId)) {
-    const { results } = await deleteOnHost(run, [checkpointId], expect);
-    const failed = results.find((item) => item.outcome === "failed");
-    if (failed?.error) throw ofHostError(failed.error);
-    return;
+  try {
+    if (isListed) ofResults(await deleteOnHost(run, [checkpointId], expect));
+    else if (disks.length > 0) {
+      const items = disks.map((disk) => ({ disk, bitmap: checkpointId }));
+      ofResults(await deleteBitmapsOnHost(run, items, expect));
+    }
+  } catch (error) {
+    if (!(error instanceof StepFailed)) throw error;
+    return `Its checkpoint is not removed: ${error.message}`;
   }
-  const items = seen.disks
-    .filter(
-      (disk) => disk.layers.ok && disk.layers.value.some((layer) => layer.bitmaps.some((b) => b.name === checkpointId)),
-    )
-    .map((disk) => ({ disk: disk.target, bitmap: checkpointId }));
-  if (items.length === 0) return;
-  const { results } = await deleteBitmapsOnHost(run, items, expect);
+  return unread && `Its bitmaps may still be there: ${unread.message}`;
+}
+
+function ofResults({ results }: { results: readonly { outcome: string; error: HostError | null }[] }): void {
   const failed = results.find((item) => item.outcome === "failed");
   if (failed?.error) throw ofHostError(failed.error);
 }

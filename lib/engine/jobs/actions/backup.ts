@@ -11,6 +11,7 @@
  * | creating   | running, complete     | its bitmaps healthy   | read back, make it a base                  |
  * | creating   | running, complete     | a bitmap broken       | undo: it can be no base                    |
  * | creating   | running               | no job, no checkpoint | begin (in a clean-up: undo)                |
+ * | creating   | running               | a disk not read       | wait: it may hold the bitmap               |
  * | creating   | running               | anything else         | undo: nobody knows that it finished        |
  * | deleting   | running               |                       | go on undoing                              |
  */
@@ -18,11 +19,12 @@ import type { PlanStep } from "#chain/plan/model.ts";
 import type { CurrentBackup } from "#contract/agent-operations.ts";
 import { findBackupOf, getCheckpoint, saveBackupBytes, saveBackupComplete, saveProgress } from "#db/index.ts";
 import { Cancelled, StepFailed, TryAgain } from "../failure.ts";
-import { type JobRun, pause, record, recordSteps, throwIfCancelled } from "../run.ts";
+import { type JobRun, noteProgress, pause, record, recordSteps, throwIfCancelled } from "../run.ts";
 import { beginBackup } from "./backup-begin.ts";
 import { finishBackup } from "./backup-finish.ts";
 import { type BackupAction, discard, isOurs, type RunningBackup, readCurrent } from "./backup-job.ts";
 import { prepareBackup } from "./backup-prepare.ts";
+import { findTrace } from "./backup-trace.ts";
 import { undoBackup } from "./backup-undo.ts";
 import { look } from "./observe.ts";
 
@@ -69,6 +71,8 @@ async function settle(run: JobRun, action: BackupAction, made: RunningBackup, is
         await saveBackupBytes(tx, made.id, run.job.vmId, disks);
         await saveProgress(tx, run.job, progress);
       });
+      // It runs, and can be asked again.
+      await noteProgress(run);
     }
     await throwIfCancelled(run);
     await pause(run, Math.min(POLL_MS, FIRST_POLL_MS + (Date.now() - began) / 5));
@@ -86,6 +90,7 @@ async function settle(run: JobRun, action: BackupAction, made: RunningBackup, is
       })),
     ),
   );
+  await noteProgress(run);
 }
 
 /** Somebody began it, or was about to: what does the host say? */
@@ -94,12 +99,13 @@ async function resume(run: JobRun, action: BackupAction, made: RunningBackup): P
   if (current.state !== "none" && isOurs(current, made)) return current;
   if (current.state === "running") throw new TryAgain("Another backup runs on this VM.", null, false);
   const seen = await look(run);
-  const isListed = seen?.checkpoints.ok && seen.checkpoints.value.some((item) => item.id === action.checkpointId);
-  const hasBitmap = seen?.disks.some(
-    (disk) =>
-      disk.layers.ok && disk.layers.value.some((layer) => layer.bitmaps.some((b) => b.name === made.checkpointId)),
-  );
-  if (isListed || hasBitmap) throw new StepFailed("The backup is gone, and nobody saw how it ended.");
+  // Unknown is not untouched: begun again, it might meet what the first one made.
+  if (!seen) throw new StepFailed(`${run.host.name} does not know the VM now, and nobody saw how its backup ended.`);
+  const covered = action.disks.filter((disk) => disk.inCheckpoint).map((disk) => disk.target);
+  const { isListed, disks, unread } = findTrace(seen, action.checkpointId, covered);
+  if (isListed || disks.length > 0) throw new StepFailed("The backup is gone, and nobody saw how it ended.");
+  if (unread?.retryable) throw new TryAgain(unread.message, unread.hostMessage, false);
+  if (unread) throw new StepFailed(`It cannot be seen whether the backup began: ${unread.message}`, unread.hostMessage);
   if (run.job.kind !== "backup") throw new StepFailed("The backup never began.");
   await discard(run, made);
   return beginBackup(run, action, made);

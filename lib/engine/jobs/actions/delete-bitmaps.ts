@@ -3,7 +3,7 @@ import type { BitmapName, PlanAction, PlanStep } from "#chain/plan/model.ts";
 import type { DeleteBitmapsResult } from "#contract/agent-operations.ts";
 import type { StepResult } from "#db/index.ts";
 import { ofHostError } from "../failure.ts";
-import { callHost, expectOf, type JobRun, recordSteps } from "../run.ts";
+import { callHost, expectOf, type JobRun, noteProgress, recordSteps } from "../run.ts";
 
 const BASE_MS = 120_000;
 const EACH_MS = 2_000;
@@ -21,6 +21,7 @@ export async function deleteBitmaps(
     run,
     steps.map((step) => stepResult(step.n, ofStep(step, results))),
   );
+  if (results.some(({ outcome }) => outcome === "deleted")) await noteProgress(run);
   const failed = results.find((item) => item.outcome === "failed");
   if (failed?.error) throw ofHostError(failed.error);
 }

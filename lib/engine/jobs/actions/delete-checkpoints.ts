@@ -2,7 +2,7 @@ import type { PlanAction, PlanStep } from "#chain/plan/model.ts";
 import type { DeleteCheckpointsResult } from "#contract/agent-operations.ts";
 import type { StepResult } from "#db/index.ts";
 import { ofHostError } from "../failure.ts";
-import { callHost, expectOf, type JobRun, recordSteps, throwIfCancelled } from "../run.ts";
+import { callHost, expectOf, type JobRun, noteProgress, recordSteps, throwIfCancelled } from "../run.ts";
 
 const BASE_MS = 120_000;
 const EACH_MS = 2_000;
@@ -42,6 +42,7 @@ export async function deleteCheckpointsOnHost(
           ),
         ),
     );
+    if (results.some(({ outcome }) => outcome === "deleted" || outcome === "metadata-only")) await noteProgress(run);
     const failed = results.find((item) => item.outcome === "failed");
     if (failed?.error) throw ofHostError(failed.error);
   }

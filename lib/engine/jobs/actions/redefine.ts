@@ -2,7 +2,7 @@ import type { PlanAction, PlanStep } from "#chain/plan/model.ts";
 import type { RedefineResult } from "#contract/agent-operations.ts";
 import type { StepResult } from "#db/index.ts";
 import { ofHostError, StepFailed } from "../failure.ts";
-import { callHost, expectOf, type JobRun, recordSteps } from "../run.ts";
+import { callHost, expectOf, type JobRun, noteProgress, recordSteps } from "../run.ts";
 
 /** libvirt takes about 20 ms each, more with a long chain; this is far beyond it. */
 const BASE_MS = 120_000;
@@ -30,6 +30,7 @@ export async function redefine(
     run,
     steps.map((step) => stepResult(step, results)),
   );
+  if (answer.defined.length > 0) await noteProgress(run);
   const [failed] = answer.failed;
   if (failed) throw ofHostError(failed.error);
   const [refused] = answer.refused;
