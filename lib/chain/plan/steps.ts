@@ -68,12 +68,7 @@ function linesOf(
     }
     case "record.accept-images":
       return [
-        record(
-          "UPDATE disks SET identity = the image that is there now; its counts start anew",
-          [],
-          action.disks,
-          false,
-        ),
+        record(`UPDATE disks SET identity = ${imagesOf(action)}; its counts start anew`, [], action.disks, false),
       ];
     case "record.retire-disks":
       return [record("UPDATE disks SET retired_at = now()", [], action.disks, true)];
@@ -106,6 +101,10 @@ function subjectOf(ids: readonly string[], disks: readonly string[]): string {
     disks.length > 0 ? (disks.length === 1 ? `disk ${disks[0]}` : `disks ${nameList(disks)}`) : null,
   ].filter((part) => part !== null);
   return parts.join(", ");
+}
+
+function imagesOf({ disks, seen }: Extract<PlanAction, { verb: "record.accept-images" }>): string {
+  return nameList(disks.map((target) => seen?.images.find((one) => one.target === target)?.identity?.path ?? target));
 }
 
 function proof({ observation }: PlanState): Line {
