@@ -169,8 +169,12 @@ export type Plan = {
   role: "support" | "operator";
 };
 
-/** Raises tiers; it can never lower one. */
-export type PlanPolicy = { leastTier: Partial<Record<PlanIntent, PlanTier>> };
+export type PlanPolicy = {
+  /** Raises tiers; it can never lower one. */
+  leastTier: Partial<Record<PlanIntent, PlanTier>>;
+  /** What a backup wrote is read back before it counts as finished. Absent: it is not. */
+  digestBackups?: boolean;
+};
 
 export type PlanInput = {
   vmName: string;
