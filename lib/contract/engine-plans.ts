@@ -156,7 +156,7 @@ export const planGroupSchema = z.object({
   createdBy: z.string(),
   createdAt: isoTime,
   expiresAt: isoTime,
-  /** What must be typed to apply it: the number of VMs, as "12 VMs". */
+  /** What must be typed to apply it: the number of VMs, as "12 VMs"; of one alone what its plan asks for, or "1 VM". */
   confirm: z.string(),
   parts: z.array(
     z.object({

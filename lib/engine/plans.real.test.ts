@@ -507,6 +507,43 @@ test("a plan over several VMs has a part or a refusal for each, and one typed nu
   expect(jobs.items[0]).toMatchObject({ groupId: group.id, vmName: "a-one", reason: "after the move" });
 });
 
+test("a group of one VM asks for what that VM's own plan asks for: its name where its chain is lost", async () => {
+  const { engine, host } = stand;
+  const vmId = await addLost(stand, 2, "h-alone", true);
+  const whole = randomUUID();
+  host.sim.define(whole, "i-whole", [{ target: "vda", sizeMiB: 64 }]);
+  for (const each of engine.hosts.values()) await readHost(engine, each);
+  const groupOf = async (params: object, ...vmIds: string[]) => {
+    const body = { vmIds, request: { intent: "prune", params } };
+    const made = await call(engine, "POST", "/plan-groups", { body });
+    expect(made.status, JSON.stringify(made.body)).toBe(201);
+    return made.body as PlanGroup;
+  };
+  expect(await groupOf({ ids: ["cp0"] }, vmId)).toMatchObject({ confirm: "1 VM", parts: [{ plan: { tier: 2 } }] });
+  // One that got no plan beside it makes it no group of two.
+  for (const others of [[], [whole]]) {
+    const group = await groupOf({ ids: ["cp0", "cp1"] }, vmId, ...others);
+    expect(group).toMatchObject({
+      confirm: "h-alone",
+      parts: [{ plan: { tier: 3, confirm: "h-alone" } }, ...others.map(() => ({ plan: null }))],
+    });
+    const losses = group.parts[0]?.plan?.losses.map(({ id }) => id) ?? [];
+    const run = (confirm: string, acknowledged: string[]) =>
+      call(engine, "POST", `/plan-groups/${group.id}/apply`, {
+        role: "operator",
+        body: { confirm, acknowledged: [{ vmId, losses: acknowledged }] },
+        headers: { "idempotency-key": randomUUID() },
+      });
+    for (const typed of ["1 VM", "2 VMs", ""]) expect(fieldsOf(await run(typed, losses))).toEqual(["confirm"]);
+    const unread = (await run("h-alone", [])).body as { parts: { refusal: { code: string } | null }[] };
+    expect(unread.parts[0]?.refusal?.code).toBe("invalid_input");
+    expect(await countOf("jobs", vmId)).toBe(0);
+    if (others.length === 0) continue;
+    const applied = (await run("h-alone", losses)).body as { parts: { jobId: string | null }[] };
+    expect(applied.parts[0]?.jobId).toEqual(expect.any(String));
+  }
+});
+
 test("a part whose ground has moved says so with the newest read, and the other parts stay ready", async () => {
   const { engine, host } = stand;
   const [moved, still] = [await addLost(stand, 1, "f-moved"), await addLost(stand, 1, "g-still")];

@@ -3,7 +3,7 @@ import type { HostCheckpoint } from "#chain/model.ts";
 import type { DeleteCheckpointsInput, DeleteCheckpointsResult, HostError } from "#contract/agent-operations.ts";
 import { invalidInput } from "#contract/offences.ts";
 import { hostError } from "../host-error.ts";
-import { findHeld, type Held } from "./held-bitmaps.ts";
+import { canHoldNone, findHeld, type Held } from "./held-bitmaps.ts";
 import type { Change, HostSteps, ImageBitmap } from "./host-steps.ts";
 import { BATCH, PinnedWork } from "./pinned-work.ts";
 
@@ -27,11 +27,13 @@ function planDeletion(work: PinnedWork, checkpoint: HostCheckpoint): Deletion | 
   const { id, parentId, createdAt } = checkpoint;
   const disks: string[] = [];
   const images: ImageBitmap[] = [];
-  for (const { target } of work.observation.disks) {
+  for (const disk of work.observation.disks) {
+    const { target } = disk;
     const held: Held = findHeld(work.observation, target, id);
     if (!held.ok) {
-      // What cannot hold a bitmap cannot be asked for one, and is no reason to keep the others.
-      if (!checkpoint.disks.some((disk) => disk.target === target)) continue;
+      // What cannot hold a bitmap is no reason to keep the others. A disk that was only not read may hold one, also
+      // where the definition does not name it: without its metadata that bitmap would be nobody's.
+      if (!checkpoint.disks.some((defined) => defined.target === target) && canHoldNone(disk)) continue;
       return held.error;
     }
     if (held.images.length > 0) disks.push(target);

@@ -65,6 +65,39 @@ describe("deletions on a host that fails", () => {
     expect(await tree()).toEqual({ a: null, b: "a" });
   });
 
+  it.each(["qmp-failed", "timeout", "image-locked", "permission-denied", "qmp-forbidden"] as const)(
+    "leave metadata that does not name a disk whose bitmaps were not read (%s), and say why",
+    async (failure) => {
+      for (const disks of [[], [{ target: "vda", bitmap: "e" }]]) {
+        host.sim.defineAsIs(host.vmId, { id: "e", parentId: "d", disks });
+        host.sim.changeDisk(host.vmId, "vdb", (disk) => {
+          disk.failure = failure;
+        });
+        const { results } = await remove("e");
+        expect(results).toMatchObject([{ id: "e", outcome: "failed", disks: [], error: { code: failure } }]);
+        expect(await tree()).toMatchObject({ e: "d" });
+        host.sim.changeDisk(host.vmId, "vdb", (disk) => {
+          disk.failure = null;
+        });
+        expect(host.made).toEqual([]);
+      }
+      const { results } = await remove("e");
+      expect(results).toMatchObject([{ outcome: "deleted", disks: ["vda", "vdb"] }]);
+    },
+  );
+
+  it.each(["unsupported-source", "unreadable"] as const)(
+    "go on where a disk that the definition does not name can hold no bitmap (%s)",
+    async (failure) => {
+      host.sim.defineAsIs(host.vmId, { id: "e", parentId: "d", disks: [{ target: "vda", bitmap: "e" }] });
+      host.sim.changeDisk(host.vmId, "vdb", (disk) => {
+        disk.failure = failure;
+      });
+      const { results } = await remove("e");
+      expect(results).toMatchObject([{ outcome: "deleted", disks: ["vda"], error: null }]);
+    },
+  );
+
   it("of bitmaps find the one that cannot be deleted among those of other disks, and delete the others", async () => {
     for (const target of ["vda", "vdb"]) host.sim.addBitmaps(host.vmId, target, ["x", "y"]);
     host.interfere((change) => {

@@ -1,5 +1,5 @@
 /** Where a bitmap lies, for those who want it gone. */
-import type { Observation } from "#chain/model.ts";
+import type { DiskObservation, Observation } from "#chain/model.ts";
 import type { HostError } from "#contract/agent-operations.ts";
 import { hostError } from "../host-error.ts";
 import type { ImageBitmap } from "./host-steps.ts";
@@ -23,4 +23,15 @@ export function findHeld({ disks }: Observation, target: string, bitmap: string)
     return { ok: false, error: { ...error, retryable: true } };
   }
   return { ok: true, images: holding.map(({ path, format }) => ({ path, format, bitmap })) };
+}
+
+/**
+ * Of a disk that was not read: whether no bitmap can be in it all the same. Its format has none, or nobody can open its
+ * image for good. A lock, a limit of time, a right that is lacking, a host that does not let QEMU be asked: none of them
+ * says that nothing is there.
+ */
+export function canHoldNone({ format, layers }: DiskObservation): boolean {
+  if (layers.ok) return false;
+  if (format !== "qcow2") return true;
+  return layers.error.code === "unsupported-source" || layers.error.code === "unreadable";
 }

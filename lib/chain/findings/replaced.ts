@@ -36,7 +36,8 @@ export function replacementOf(
   return { reason, was, is, sameHost, acknowledged };
 }
 
-function differingField(was: ImageIdentity, is: ImageIdentity, sameHost: boolean): Replacement["reason"] | null {
+/** The first field that tells two images apart, as far as both sides know it; null: nothing does. */
+export function differingField(was: ImageIdentity, is: ImageIdentity, sameHost: boolean): Replacement["reason"] | null {
   if (was.path !== is.path) return "path";
   if (differs(was.inode, is.inode)) return "inode";
   if (sameHost && differs(was.device, is.device)) return "device";

@@ -58,7 +58,7 @@ export function planBackup(input: PlanInput, facts: PlanFacts, request: BackupRe
       },
       { verb: "prove" },
     ],
-    consequences: words.backedUp(checkpointId, disks, skipped),
+    consequences: words.backedUp(checkpointId, disks, skipped, input.policy.digestBackups ?? false),
     losses: [],
   });
 }

@@ -196,6 +196,29 @@ describe("prune", () => {
 });
 
 describe("backup", () => {
+  test("lists its files with the flags that make them, and reading them back only where that is done", () => {
+    const world = healthyLine(1, ["vda"]);
+    const restorePoints = new Set(["cp0|vda"]);
+    const listed = (digestBackups: boolean) => {
+      const policy = { leastTier: {}, digestBackups };
+      const plan = planned(world, backup("auto"), { restorePoints, policy });
+      return {
+        calls: hostCalls(plan).filter((call) => call.startsWith("qemu-img")),
+        words: plan.consequences.join(" "),
+      };
+    };
+    const size = world.observation.disks[0]?.virtualSize;
+    const create = `qemu-img create -q -f qcow2 -u -b <the file of cp0> -F qcow2 -- <new file for vda> ${size}`;
+    expect(listed(false).calls).toEqual([create]);
+    expect(listed(false).words).not.toContain("read back");
+    expect(listed(true).calls).toEqual([
+      create,
+      "qemu-img check --output=json -f qcow2 -- <new file for vda, then each that it stands on>",
+      "qemu-img convert -p -f qcow2 -O raw -- <new file for vda> <temporary file>; its SHA-256 is kept",
+    ]);
+    expect(listed(true).words).toContain("read back");
+  });
+
   test("full may be applied by support, every other plan needs an operator", () => {
     expect(planned(healthyLine(1), backup("full")).role).toBe("support");
     expect(planned(healthyLine(1), backup("auto")).role).toBe("operator");

@@ -80,7 +80,7 @@ function draftOf(input: PlanInput, facts: PlanFacts): DraftResult {
 
 function complete(input: PlanInput, draft: Draft): Plan {
   const { record, observation, request } = input;
-  const { steps, counts, after } = listSteps({ record, observation }, draft.actions);
+  const { steps, counts, after } = listSteps({ record, observation }, draft.actions, input.policy);
   const outcome = outcomeOf(input, draft.actions, after);
   const { tier, losses } = weigh(input, draft, after, outcome);
   const costs = request.intent === "backup" ? [] : outcome.costs.map(words.costLine).filter((text) => text !== null);

@@ -1,6 +1,7 @@
 /** Remove the least that makes the three witnesses agree. */
 import type { Finding } from "../model.ts";
 import * as words from "../words/plans.ts";
+import { acceptImages } from "./accept-images.ts";
 import { definitionsOf } from "./definitions.ts";
 import { deletionOf, leafToRoot } from "./deletion.ts";
 import { type DraftResult, drafted, refusal, refuse } from "./draft.ts";
@@ -31,7 +32,7 @@ export function planHeal(input: PlanInput, facts: PlanFacts, request: HealReques
   const unread = guardRead(facts, [...named.flatMap((id) => [...touchedDisks(facts, id)]), ...damage.quarantined]);
   if (unread.length > 0) return refuse(...unread);
 
-  const { head, tail } = actionsOf(facts, damage);
+  const { head, tail } = actionsOf(input, facts, damage);
   const healed = planFacts(simulateAll(facts, [...head, ...tail]));
   const { list, define, replace } = definitionsOf(healed, "salvage");
   // Definitions that name a bitmap which has gone are made to name what remains.
@@ -163,7 +164,7 @@ function leftoverBitmaps(
   return leftovers;
 }
 
-function actionsOf(facts: PlanFacts, damage: Damage): { head: PlanAction[]; tail: PlanAction[] } {
+function actionsOf(input: PlanInput, facts: PlanFacts, damage: Damage): { head: PlanAction[]; tail: PlanAction[] } {
   const deletion = deletionOf(facts, damage.whole);
   // What keeps only disks that are not attached cannot stay in libvirt's list: its definition would name no disk.
   const dropped = new Map<string, Set<string>>();
@@ -190,7 +191,7 @@ function actionsOf(facts: PlanFacts, damage: Damage): { head: PlanAction[]; tail
     tail: [
       { verb: "record.delete", ids: deletion.recorded },
       // Last: until everything is gone the disk stays distrusted.
-      { verb: "record.accept-images", disks: damage.quarantined },
+      acceptImages(input, damage.quarantined),
     ],
   };
 }

@@ -4,9 +4,10 @@
  */
 import { assertNever } from "../assert-never.ts";
 import { TEMPORARY_CHECKPOINT } from "../names.ts";
+import { backupFileLines, readBackLines } from "./backup-files.ts";
 import { bitmapSubject, toRounds } from "./bitmap-rounds.ts";
 import { coverState, hasBitmap, listedOf, type PlanFacts } from "./facts.ts";
-import type { BitmapName, CheckpointDefinition, PlanAction } from "./model.ts";
+import type { BitmapName, CheckpointDefinition, PlanAction, PlanPolicy } from "./model.ts";
 import { redefinitionOf } from "./redefinition.ts";
 import type { Line } from "./steps.ts";
 
@@ -14,7 +15,12 @@ type HostAction = Extract<PlanAction, { verb: `host.${string}` }>;
 type HostCounts = { define: number; replace: number; deleteCheckpoints: number; deleteBitmaps: number };
 
 /** `counts` is added to. */
-export function hostSteps(facts: PlanFacts, action: HostAction, counts: HostCounts): Line[] {
+export function hostSteps(
+  facts: PlanFacts,
+  action: HostAction,
+  counts: HostCounts,
+  { digestBackups = false }: Pick<PlanPolicy, "digestBackups">,
+): Line[] {
   switch (action.verb) {
     case "host.redefine":
       return redefineLines(facts, action, counts);
@@ -23,7 +29,7 @@ export function hostSteps(facts: PlanFacts, action: HostAction, counts: HostCoun
     case "host.delete-bitmaps":
       return deleteBitmapsLines(facts, action.items, counts);
     case "host.backup":
-      return backupLines(facts, action);
+      return backupLines(facts, action, digestBackups);
     case "host.abort-job":
       return [line("the running job", "virDomainAbortJob", [], [], false)];
     default:
@@ -116,7 +122,13 @@ function offlineLines(facts: PlanFacts, { disk, bitmap }: BitmapName): Line[] {
   const ids = recordedOf(facts, bitmap);
   const held = facts.disks.get(disk)?.bitmaps?.get(bitmap)?.held ?? [];
   return held.map(({ layer }) =>
-    line(`bitmap ${bitmap} on ${disk}`, `qemu-img bitmap --remove ${layer.path} ${bitmap}`, ids, [disk], false),
+    line(
+      `bitmap ${bitmap} on ${disk}`,
+      `qemu-img bitmap --remove -f ${layer.format} -- ${layer.path} ${bitmap}`,
+      ids,
+      [disk],
+      false,
+    ),
   );
 }
 
@@ -130,27 +142,23 @@ function leftHelpers({ disks }: PlanFacts): BitmapName[] {
   });
 }
 
-function backupLines(facts: PlanFacts, action: Extract<PlanAction, { verb: "host.backup" }>): Line[] {
+function backupLines(
+  facts: PlanFacts,
+  action: Extract<PlanAction, { verb: "host.backup" }>,
+  isReadBack: boolean,
+): Line[] {
   const { checkpointId: id, parentId, disks } = action;
   const covered = disks.filter(({ inCheckpoint }) => inCheckpoint).map(({ target }) => target);
   const targets = disks.map(({ target }) => target);
   const helpers = toRounds(leftHelpers(facts)).flatMap((round) => roundLines(facts, round));
-  const files = disks.map(({ target, base }) => {
-    const backing = base === null ? "" : ` -b <the file of ${base}>`;
-    return line(
-      `file for ${target}`,
-      `qemu-img create -f qcow2${backing} <new file for ${target}>`,
-      [],
-      [target],
-      true,
-    );
-  });
+  const files = backupFileLines(facts, disks);
+  const back = isReadBack ? readBackLines(disks) : [];
   const modes = disks.map(({ target, base }) =>
     base === null ? `${target} full` : `${target} incremental from ${base}`,
   );
   const begin = `virDomainBackupBegin(REUSE_EXTERNAL): ${modes.join("; ")}`;
   const start = line(`backup of ${targets.join(", ")}`, begin, covered.length > 0 ? [id] : [], targets, false);
-  if (covered.length === 0) return [...helpers, ...files, start];
+  if (covered.length === 0) return [...helpers, ...files, start, ...back];
   const parent = parentId === null ? "no parent" : `parent ${parentId}`;
   const insert = `INSERT INTO vm_checkpoints ${id} (${parent}), state 'creating'`;
   return [
@@ -158,10 +166,11 @@ function backupLines(facts: PlanFacts, action: Extract<PlanAction, { verb: "host
     ...helpers,
     ...files,
     { ...start, call: `${begin}; with checkpoint ${id} on ${covered.join(", ")}` },
+    ...back,
     {
       ...line(
         `checkpoint ${id}`,
-        `UPDATE vm_checkpoints SET state = 'active', when the job has finished`,
+        `UPDATE vm_checkpoints SET state = 'active', when all of that went well`,
         [id],
         covered,
         true,

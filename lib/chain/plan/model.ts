@@ -1,5 +1,5 @@
 /** Plans as values: what would be done, to what, at what cost. Pure types and the closed sets of their words. */
-import type { DiskVerdict, Finding, Observation, VmRecord } from "../model.ts";
+import type { DiskVerdict, Finding, ImageIdentity, Observation, VmRecord } from "../model.ts";
 
 export const PLAN_INTENTS = ["redefine", "heal", "adopt", "prune", "remove", "backup", "repair-record"] as const;
 export type PlanIntent = (typeof PLAN_INTENTS)[number];
@@ -76,8 +76,15 @@ export type PlanAction =
   /** In the order of age among the recorded ones: sequences stay parents first, later ones move up. */
   | { verb: "record.adopt"; checkpoints: CheckpointDefinition[] }
   | { verb: "record.relink"; items: { checkpointId: string; parentId: string | null }[] }
-  /** The image as it is now is the disk's image from here on; its counts start anew. */
-  | { verb: "record.accept-images"; disks: string[] }
+  /**
+   * The image that the plan saw is the disk's image from here on; its counts start anew. `seen`: which that was, and on
+   * which host; another one that stands there by then is not taken. Absent in plans that were stored before it was noted.
+   */
+  | {
+      verb: "record.accept-images";
+      disks: string[];
+      seen?: { hostId: string; images: { target: string; identity: ImageIdentity | null }[] };
+    }
   | { verb: "record.retire-disks"; disks: string[] }
   | { verb: "record.acknowledge"; findingIds: string[] }
   /** A backup recorded as running that libvirt does not know is ended as failed. */
@@ -162,8 +169,12 @@ export type Plan = {
   role: "support" | "operator";
 };
 
-/** Raises tiers; it can never lower one. */
-export type PlanPolicy = { leastTier: Partial<Record<PlanIntent, PlanTier>> };
+export type PlanPolicy = {
+  /** Raises tiers; it can never lower one. */
+  leastTier: Partial<Record<PlanIntent, PlanTier>>;
+  /** What a backup wrote is read back before it counts as finished. Absent: it is not. */
+  digestBackups?: boolean;
+};
 
 export type PlanInput = {
   vmName: string;

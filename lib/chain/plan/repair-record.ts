@@ -3,6 +3,7 @@ import type { Finding, RecordCheckpoint } from "../model.ts";
 import { type OrderOffence, orderCheckpoints } from "../order.ts";
 import { OTHER_JOB } from "../words/findings.ts";
 import * as words from "../words/plans.ts";
+import { acceptImages } from "./accept-images.ts";
 import { type DraftResult, drafted, refusal, refuse } from "./draft.ts";
 import { findStuck, listedOf, type PlanFacts } from "./facts.ts";
 import type { PlanAction, PlanInput, PlanLoss, PlanRefusal, PlanRequest } from "./model.ts";
@@ -89,8 +90,8 @@ function retireDisks({ findings, record }: PlanInput, targets: readonly string[]
  * An image that was moved on purpose becomes the disk's image: were the finding only marked as accepted, the next image
  * put there would be accepted along with it.
  */
-function acceptFindings({ findings }: PlanInput, ids: readonly string[]): Part {
-  const byFindingId = new Map(findings.map((finding) => [finding.id, finding]));
+function acceptFindings(input: PlanInput, ids: readonly string[]): Part {
+  const byFindingId = new Map(input.findings.map((finding) => [finding.id, finding]));
   const refusals: PlanRefusal[] = [];
   const accepted: Finding[] = [];
   ids.forEach((id, index) => {
@@ -107,7 +108,7 @@ function acceptFindings({ findings }: PlanInput, ids: readonly string[]): Part {
   const others = accepted.filter(({ kind }) => kind !== "disk.replaced").map(({ id }) => id);
   const actions: PlanAction[] = [
     { verb: "record.acknowledge", findingIds: [...new Set(others)] },
-    { verb: "record.accept-images", disks: [...new Set(disks)] },
+    acceptImages(input, disks),
   ];
   return part({
     refusals,

@@ -3,7 +3,7 @@ import { assertNever } from "../assert-never.ts";
 import { nameList } from "../words/plans.ts";
 import { type PlanState, planFacts } from "./facts.ts";
 import { hostSteps } from "./host-steps.ts";
-import { type PlanAction, type PlanCounts, type PlanStep, placeOf } from "./model.ts";
+import { type PlanAction, type PlanCounts, type PlanPolicy, type PlanStep, placeOf } from "./model.ts";
 import { simulate } from "./simulate.ts";
 
 /** A step without its number. `place`: where it is another one than its action's. */
@@ -12,12 +12,16 @@ export type Line = Pick<PlanStep, "subject" | "call" | "reversible" | "checkpoin
 export type Listed = { steps: PlanStep[]; counts: PlanCounts; after: PlanState };
 
 /** Walks the actions over the model, so that each step knows what is there when its turn comes. Every action has a step. */
-export function listSteps(state: PlanState, actions: readonly PlanAction[]): Listed {
+export function listSteps(
+  state: PlanState,
+  actions: readonly PlanAction[],
+  policy: Pick<PlanPolicy, "digestBackups"> = {},
+): Listed {
   const steps: PlanStep[] = [];
   const counts = { define: 0, replace: 0, deleteCheckpoints: 0, deleteBitmaps: 0 };
   let at = state;
   actions.forEach((action, index) => {
-    for (const line of linesOf(at, action, counts)) {
+    for (const line of linesOf(at, action, counts, policy)) {
       steps.push({ n: steps.length + 1, action: index, verb: action.verb, place: placeOf(action.verb), ...line });
     }
     at = simulate(at, action);
@@ -38,6 +42,7 @@ function linesOf(
   state: PlanState,
   action: PlanAction,
   counts: Omit<PlanCounts, keyof ReturnType<typeof recordCounts>>,
+  policy: Pick<PlanPolicy, "digestBackups">,
 ): Line[] {
   switch (action.verb) {
     case "host.redefine":
@@ -45,7 +50,7 @@ function linesOf(
     case "host.delete-bitmaps":
     case "host.backup":
     case "host.abort-job":
-      return hostSteps(planFacts(state), action, counts);
+      return hostSteps(planFacts(state), action, counts, policy);
     case "record.mark-deleting":
       return [record("UPDATE vm_checkpoints SET state = 'deleting'", action.ids, [], true)];
     case "record.delete":
@@ -68,12 +73,7 @@ function linesOf(
     }
     case "record.accept-images":
       return [
-        record(
-          "UPDATE disks SET identity = the image that is there now; its counts start anew",
-          [],
-          action.disks,
-          false,
-        ),
+        record(`UPDATE disks SET identity = ${imagesOf(action)}; its counts start anew`, [], action.disks, false),
       ];
     case "record.retire-disks":
       return [record("UPDATE disks SET retired_at = now()", [], action.disks, true)];
@@ -106,6 +106,10 @@ function subjectOf(ids: readonly string[], disks: readonly string[]): string {
     disks.length > 0 ? (disks.length === 1 ? `disk ${disks[0]}` : `disks ${nameList(disks)}`) : null,
   ].filter((part) => part !== null);
   return parts.join(", ");
+}
+
+function imagesOf({ disks, seen }: Extract<PlanAction, { verb: "record.accept-images" }>): string {
+  return nameList(disks.map((target) => seen?.images.find((one) => one.target === target)?.identity?.path ?? target));
 }
 
 function proof({ observation }: PlanState): Line {

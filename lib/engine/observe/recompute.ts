@@ -144,7 +144,7 @@ export async function recompute(tx: Tx, { config }: Pick<Engine, "config">, vmId
   );
   const twoHosts = judged.findings.some((finding) => finding.kind === "vm.two-hosts");
   if (!twoHosts) {
-    await acceptIdentities(tx, input, disks, doubted);
+    await acceptIdentities(tx, input, disks, new Set([...doubted, ...hiddenByJobs(input)]));
     if (isLive(observation) && observation.source === "qmp") {
       const ids = new Map(disks.map((disk) => [disk.target, disk.id]));
       const isHigher = higherThan(input.samples);
@@ -208,6 +208,10 @@ function higherThan(peaks: readonly DirtyCount[]): (count: DirtyCount) => boolea
     return peak?.granularity !== count.granularity || count.dirtyBytes > peak.dirtyBytes;
   };
 }
+
+/** Another image of a disk that a job works on is not reported while it does. Hidden is not unsuspected. */
+const hiddenByJobs = ({ inFlight }: DriftInput): string[] =>
+  inFlight.filter(({ kind }) => kind !== "backup").flatMap((job) => job.disks);
 
 async function acceptIdentities(
   tx: Tx,

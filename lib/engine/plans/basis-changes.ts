@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { describeChanges } from "#chain/plan/changes.ts";
+import { describeConsentChanges } from "#chain/plan/consent.ts";
 import { findObservation, getHost, type PlanChange, type Reader, type StoredPlan, type Tx } from "#db/index.ts";
 import type { Engine } from "../state.ts";
 import { computePlan, newCheckpointId } from "./compute.ts";
@@ -7,8 +8,8 @@ import type { Situation } from "./situation.ts";
 
 /**
  * What is not as it was when the plan was computed: record, host, run, and everything that its observation saw. When
- * nothing of that differs the plan is computed once more: findings, acknowledgements and files of backups may have
- * changed without a trace in either. Empty: the plan still says what would be done.
+ * nothing of that differs the plan is computed once more: findings, acknowledgements, files of backups and the policy
+ * may have changed without a trace in either. Empty: the plan still says what would be done, and what it costs.
  */
 export async function findBasisChanges(
   engine: Engine,
@@ -59,7 +60,7 @@ function differentPlan(
     const is = again.refusals.map((refusal) => refusal.reason).join(" ");
     return [{ what: "what speaks against it", was: "nothing", is }];
   }
-  if (isDeepStrictEqual(again.plan.actions, actions)) return [];
+  if (isDeepStrictEqual(again.plan.actions, actions)) return describeConsentChanges(plan.body, again.plan);
   const words = (list: typeof actions) => `${list.length} actions: ${list.map((action) => action.verb).join(", ")}`;
   const is = `${words(again.plan.actions)} (other subjects)`;
   return [{ what: "what would be done", was: words(actions), is }];

@@ -35,7 +35,7 @@ export function computePlan(
     findings,
     activeElsewhere,
     request,
-    policy: { leastTier: config.policy.leastTier },
+    policy: { leastTier: config.policy.leastTier, digestBackups: config.policy.digestBackups },
     newCheckpointId: checkpointId,
     restorePoints: new Set(reachable.map(([point]) => point)),
   });

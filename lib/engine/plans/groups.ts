@@ -22,7 +22,15 @@ const READ_MS = 30_000;
 const noSuchGroup = (groupId: string) =>
   new ProblemError("not_found", `There is no plan group ${groupId}.`, { subject: groupId });
 
-const countVms = (n: number): string => (n === 1 ? "1 VM" : `${n} VMs`);
+/**
+ * What is typed once for all of them: how many VMs there are. One alone asks for what its own plan asks for; being made as a
+ * group makes it no smaller. Each part's losses are accepted one by one either way.
+ */
+function confirmOf(plans: readonly { body: { confirm: string | null } }[]): string {
+  const [only] = plans;
+  if (plans.length === 1 && only) return only.body.confirm ?? "1 VM";
+  return `${plans.length} VMs`;
+}
 
 /** Why a VM got no plan, whatever was thrown. Our own failures are failures of the whole call. */
 function toRefusals(error: unknown): PlanRefusal[] {
@@ -89,10 +97,10 @@ export async function readGroup({ engine }: Context, { groupId }: { groupId: str
       refusals: refusals.map((one) => ({ ...one, field: one.field && `request.${toRequestField(one.field)}` })),
     })),
   ];
-  return { ...rest, confirm: countVms(plans.length), parts };
+  return { ...rest, confirm: confirmOf(plans), parts };
 }
 
-/** Runs every part that can run; the others say why they did not. The number of VMs is typed once for all of them. */
+/** Runs every part that can run; the others say why they did not. What is typed counts for all of them. */
 export async function applyPlanGroup(
   context: Context,
   input: {
@@ -110,7 +118,7 @@ export async function applyPlanGroup(
   const [first] = plans;
   if (first && allowed.length === 0) assertRole(actor, first.body.role, input.groupId);
   const idempotencyKey = requireKey(context.idempotencyKey);
-  const confirm = countVms(plans.length);
+  const confirm = confirmOf(plans);
   const reason = input.reason ?? null;
   const audit = (subject: string, detail: string, planId: string | null) =>
     writeAudit(engine.db.orm, {

@@ -40,13 +40,35 @@ function readLibvirt(log: string): string[] {
   return calls;
 }
 
-function readQemuImg(log: string): string[] {
-  return log.split("\n").flatMap((line) => {
-    const removed = /^bitmap --remove .*-- (.+)$/.exec(line)?.[1];
-    if (removed !== undefined) return [`qemu-img bitmap --remove ${removed}`];
-    return line.startsWith("create ") ? ["qemu-img create"] : [];
-  });
+/** What only looks: an observation, the chain of a file before it is checked, the tool's version. */
+const LOOKS = /^(info|--version|--help)\b/;
+
+/** Whatever else it was asked for, with every flag. */
+const readQemuImg = (log: string): string[] =>
+  log
+    .split("\n")
+    .filter((line) => line !== "" && !LOOKS.test(line))
+    .map((line) => `qemu-img ${line}`);
+
+/**
+ * The files of a backup are named when it begins: in a plan they stand in angle brackets, and a file is made through the
+ * agent's handle. Only these, and nothing else of a call, are taken as equal. Each image of a chain has a check of its own.
+ */
+function withoutFiles(calls: readonly string[]): string[] {
+  const bare = calls.map((call) =>
+    /^qemu-img (create|check|convert) /.test(call)
+      ? call
+          .replace(/; .*$/, "")
+          .replace(/<[^>]+>/g, "<file>")
+          .replace(/ -b (?!<)\S+/, " -b <file>")
+          .replace(/ \/\S+/g, " <file>")
+      : call,
+  );
+  return bare.filter((call, index) => !call.startsWith("qemu-img check") || call !== bare[index - 1]);
 }
+
+/** As one compares them. */
+export const comparable = ({ libvirt, qemuImg }: HostCalls): HostCalls => ({ libvirt, qemuImg: withoutFiles(qemuImg) });
 
 /** The same calls of a plan's steps. */
 export function callsOfSteps(steps: readonly { verb: string; call: string }[]): HostCalls {
@@ -56,10 +78,7 @@ export function callsOfSteps(steps: readonly { verb: string; call: string }[]): 
     if (name === "") return [];
     return [name.startsWith("virDomainCheckpoint") ? `${name} ${subject}` : name];
   });
-  const qemuImg = ofHost
-    .filter((call) => call.startsWith("qemu-img"))
-    .map((call) => (call.startsWith("qemu-img create") ? "qemu-img create" : call));
-  return { libvirt, qemuImg };
+  return { libvirt, qemuImg: ofHost.filter((call) => call.startsWith("qemu-img")) };
 }
 
 /** Before the agents start: from then on each notes what it asks `qemu-img` for. Returns the note and how to undo it. */

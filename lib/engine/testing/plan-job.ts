@@ -42,7 +42,7 @@ export async function planOf(tx: Tx, vmId: string, request: PlanRequest): Promis
     observation,
     findings: await listOpenFindings(tx, vmId),
     request,
-    policy: { leastTier: {} },
+    policy: { leastTier: {}, digestBackups: true },
     newCheckpointId: `b-${randomUUID().slice(0, 8)}`,
     restorePoints: await listRestorePoints(tx, vmId),
   });

@@ -15,6 +15,7 @@ export function backedUp(
   id: string,
   disks: readonly BackupDisk[],
   skipped: readonly { disk: string; why: string }[],
+  isReadBack: boolean,
 ): string[] {
   const lines = skipped.map(({ disk, why }) => `${disk} is NOT backed up: ${why}`);
   for (const disk of disks) lines.push(backupLine(disk));
@@ -24,8 +25,12 @@ export function backedUp(
       ? `Checkpoint ${id} is made for ${nameList(covered)}. It is a base only when the backup has finished.`
       : "No checkpoint is made: none of these images can hold a bitmap.",
   );
+  if (isReadBack) lines.push(READ_BACK);
   return lines;
 }
+
+const READ_BACK =
+  "What was written is read back: each image that a disk's file stands on is checked, and its content is restored to a temporary file in the repository. What cannot be read back is removed and is no backup.";
 
 function backupLine({ target, mode, base, why, estimatedBytes }: BackupDisk): string {
   if (mode === "full") return why === null ? `${target}: full, as asked.` : `${target}: full. ${why}`;
