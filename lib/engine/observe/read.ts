@@ -116,8 +116,8 @@ async function confirmElsewhere(
   }
 }
 
-/** Asks the host itself: name, versions, clock. Throws when it does not answer. */
-export async function contactHost(engine: Engine, host: EngineHost): Promise<void> {
+/** Asks the host itself: name, versions, clock, and whether it has libvirt. Throws when it does not answer. */
+export async function contactHost(engine: Engine, host: EngineHost): Promise<"connected" | "disconnected"> {
   const info = await host.agent.api.host({}, { signal: AbortSignal.timeout(15_000) });
   const connected = info.connection.state === "connected";
   const error: ObserveError | null = connected
@@ -141,6 +141,7 @@ export async function contactHost(engine: Engine, host: EngineHost): Promise<voi
   });
   await notifyChange(engine.db.orm, { type: "host", hostId: host.id });
   if (host.paired?.confirmPending) await confirmRotation(engine, host);
+  return connected ? "connected" : "disconnected";
 }
 
 /** The host failed: everything it said stays, and is shown as old. */
