@@ -1,6 +1,14 @@
 /** Asks an agent and writes down what it says. */
 import type { ObserveError } from "#chain/model.ts";
-import { knownDigests, listVanished, markContact, markOffline, markSwept, notifyChange } from "#db/index.ts";
+import {
+  inTransaction,
+  knownDigests,
+  listVanished,
+  markContact,
+  markOffline,
+  markSwept,
+  notifyChange,
+} from "#db/index.ts";
 import { AgentCutOff, toObserveError } from "../agents/failure.ts";
 import { confirmRotation } from "../hosts/confirm-rotation.ts";
 import { log } from "../log.ts";
@@ -128,18 +136,21 @@ export async function contactHost(engine: Engine, host: EngineHost): Promise<"co
         hostMessage: null,
         retryable: true,
       });
-  await markContact(engine.db.orm, host.id, {
-    kind: info.kind,
-    libvirtVersion: info.libvirtVersion,
-    qemuVersion: info.qemuVersion,
-    agentVersion: info.agentVersion,
-    clockSkewMs: Math.max(-2_000_000_000, Math.min(2_000_000_000, host.agent.clock.skewMs)),
-    capabilities: info.capabilities,
-    switchedOff: info.switchedOff,
-    state: connected ? "online" : "degraded",
-    error,
+  await inTransaction(engine.db, async (tx) => {
+    const isNews = await markContact(tx, host.id, {
+      kind: info.kind,
+      libvirtVersion: info.libvirtVersion,
+      qemuVersion: info.qemuVersion,
+      agentVersion: info.agentVersion,
+      clockSkewMs: Math.max(-2_000_000_000, Math.min(2_000_000_000, host.agent.clock.skewMs)),
+      capabilities: info.capabilities,
+      switchedOff: info.switchedOff,
+      state: connected ? "online" : "degraded",
+      error,
+    });
+    // Every open page reads the host's VMs again for this. How old things are, pages ask by themselves.
+    if (isNews) await notifyChange(tx, { type: "host", hostId: host.id });
   });
-  await notifyChange(engine.db.orm, { type: "host", hostId: host.id });
   if (host.paired?.confirmPending) await confirmRotation(engine, host);
   return connected ? "connected" : "disconnected";
 }
@@ -147,8 +158,11 @@ export async function contactHost(engine: Engine, host: EngineHost): Promise<"co
 /** The host failed: everything it said stays, and is shown as old. */
 export async function noteHostFailure(engine: Engine, host: EngineHost, error: unknown): Promise<ObserveError> {
   const reason = toObserveError(error, host.name);
-  const news = await markOffline(engine.db.orm, host.id, reason);
-  if (news) log.warn({ host: host.name, reason }, "host is offline");
-  await notifyChange(engine.db.orm, { type: "host", hostId: host.id });
+  const { isNew } = await inTransaction(engine.db, async (tx) => {
+    const offline = await markOffline(tx, host.id, reason);
+    if (offline.differs) await notifyChange(tx, { type: "host", hostId: host.id });
+    return offline;
+  });
+  if (isNew) log.warn({ host: host.name, reason }, "host is offline");
   return reason;
 }
