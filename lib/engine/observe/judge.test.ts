@@ -118,7 +118,7 @@ const LOST = { ok: true as const, value: [] };
 /** A chain that was lost or rewound whole, and the read after it, which cannot settle it. */
 const STANDING: [string, (input: DriftInput) => { stood: Finding[]; next: DriftInput }][] = [
   [
-    "lost, then one disk is not read",
+    "lost, then no disk is read",
     (input) => {
       const lost = { ...input.observation, checkpoints: LOST };
       const disks = lost.disks.map((disk, at) =>
