@@ -36,6 +36,8 @@ export async function readHost(
     force?: boolean;
     signal?: AbortSignal;
     confirm?: boolean;
+    /** Called for each VM whose answer is written down. */
+    onAnswer?: (vmId: string) => void;
     /** Called for each VM that policy may want to repair, as soon as its answer is written down. */
     onRepairable?: (vmId: string) => void;
   } = {},
@@ -63,6 +65,7 @@ export async function readHost(
     result.failed += written.failed;
   };
   const note = (vmId: string, outcome: Recomputed) => {
+    options.onAnswer?.(vmId);
     if (outcome.unsettled) result.unsettled.push(vmId);
     if (outcome.toRead.length > 0) toRead.set(vmId, outcome.toRead);
     else if (outcome.repairable) options.onRepairable?.(vmId);

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { HostEvent, ObserveItem } from "#contract/agent.ts";
 import type { Engine, EngineHost } from "../state.ts";
 import { call, openRig, type Rig, until } from "../testing/rig.ts";
+import { withCalls } from "../testing/with-calls.ts";
 import { type Watcher, watchHost } from "./host-watcher.ts";
 
 let rig: Rig;
@@ -36,17 +37,6 @@ function holdFullReads(host: EngineHost) {
     })();
   };
   return { held, observe };
-}
-
-function withCalls(host: EngineHost, calls: object): EngineHost {
-  const { api } = host.agent;
-  return {
-    ...host,
-    agent: {
-      ...host.agent,
-      api: new Proxy(api, { get: (all, name) => Reflect.get(name in calls ? calls : all, name) }),
-    },
-  };
 }
 
 async function openOne(name: string) {

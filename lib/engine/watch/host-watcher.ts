@@ -5,6 +5,7 @@ import { listRepairable, proveMove } from "#db/index.ts";
 import { AgentCutOff, isAgentFailure } from "../agents/failure.ts";
 import { log } from "../log.ts";
 import { contactHost, noteHostFailure, readHost } from "../observe/read.ts";
+import { readVms } from "../observe/read-vms.ts";
 import type { Engine, EngineHost } from "../state.ts";
 import { Backoff } from "./backoff.ts";
 import { movedBy } from "./moves.ts";
@@ -36,9 +37,7 @@ export function watchHost(engine: Engine, host: EngineHost, consider: (vmId: str
   };
   const observeNow = async (batch: Map<string, number>) => {
     try {
-      const { unsettled } = await readHost(engine, host, {
-        vmIds: [...batch.keys()],
-        force: true,
+      const { unsettled } = await readVms(engine, host, [...batch.keys()], {
         signal: stopping.signal,
         onRepairable: consider,
       });
