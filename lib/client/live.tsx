@@ -14,7 +14,7 @@ const LONGEST_RETRY_MS = 30_000;
 /** The server sends a heartbeat well within this time; silence means a dead connection that TCP has not noticed. */
 const SILENCE_MS = 45_000;
 
-/** A host's change concerns all its VMs; bursts of hosts are one read. */
+/** A host's change concerns all its VMs; hosts that change together are one read. */
 const HOST_GATHER_MS = 1000;
 /** What is read grows old without any event: how old it is, the server says when it is asked again. */
 const AGEING_MS = 15_000;
@@ -27,6 +27,19 @@ const AGEING_KEYS: readonly unknown[] = ["vm", "vms", "hosts", "job", "jobs", "p
 /** What tells how things are, and has an answer that may have become the past. */
 const tellsOfNow = (query: Query): boolean =>
   AGEING_KEYS.includes(query.queryKey[0]) && isReadUnasked(query) && query.state.data !== undefined;
+
+const HOST_KEYS: readonly unknown[] = ["vms", "hosts", "plan", "plan-group"];
+type ShowsHost = { hostId?: string | null; vm?: { hostId?: string | null } };
+/** Whether an answer may say something else now that these hosts do: jobs tell of themselves, backups are history. */
+export function dependsOnHosts(query: Query, hostIds: ReadonlySet<string>): boolean {
+  if (!tellsOfNow(query)) return false;
+  const [key, , part] = query.queryKey;
+  if (key !== "vm") return HOST_KEYS.includes(key);
+  if (part !== "summary" && part !== "chain") return false;
+  const shown = query.state.data as ShowsHost;
+  const hostId = shown.vm ? shown.vm.hostId : shown.hostId;
+  return !hostId || hostIds.has(hostId);
+}
 
 const parseEvent = (data: string): EngineEvent | null => {
   try {
@@ -68,12 +81,16 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     let retryMs = FIRST_RETRY_MS;
     let hadGap = false;
     let gathering: ReturnType<typeof setTimeout> | undefined;
-    const readAgain = () => {
+    let changedHosts = new Set<string>();
+    const readHostsAgain = () => {
       gathering = undefined;
-      void queryClient.invalidateQueries({ predicate: tellsOfNow });
+      const hostIds = changedHosts;
+      changedHosts = new Set();
+      void queryClient.invalidateQueries({ predicate: (query) => dependsOnHosts(query, hostIds) });
     };
     const ageing = setInterval(() => {
-      if (source && document.visibilityState === "visible") readAgain();
+      if (source && document.visibilityState === "visible")
+        void queryClient.invalidateQueries({ predicate: tellsOfNow });
     }, AGEING_MS);
 
     const enter = (state: LiveState) => setStatus((old) => (old.state === state ? old : { state, since: Date.now() }));
@@ -83,6 +100,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       // Whatever was still to be read is read after the gap that begins here.
       clearTimeout(gathering);
       gathering = undefined;
+      changedHosts = new Set();
       source?.close();
       source = null;
     };
@@ -111,7 +129,10 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       source.onmessage = (message) => {
         heard();
         const event = parseEvent(message.data);
-        if (event?.type === "host") gathering ??= setTimeout(readAgain, HOST_GATHER_MS);
+        if (event?.type === "host") {
+          changedHosts.add(event.hostId);
+          gathering ??= setTimeout(readHostsAgain, HOST_GATHER_MS);
+        }
         if (event) for (const listener of listeners.current) listener(event);
       };
     }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { and, asc, eq, gt, inArray, notInArray, sql } from "drizzle-orm";
 import type { ObserveError } from "../chain/model.ts";
 import { isoOrNull, type Reader, type Tx } from "./client.ts";
@@ -111,27 +112,35 @@ export async function getHost(db: Reader, hostId: string): Promise<HostRow | nul
   return row ? shape(row) : null;
 }
 
-/** The host answered. */
+/** The host answered. Returns whether it is known otherwise now; that time passed and clocks moved is no news. */
 export async function markContact(
-  db: Reader,
+  tx: Tx,
   hostId: string,
   facts: HostFacts & { state: "online" | "degraded"; error: ObserveError | null },
-) {
-  await db
+): Promise<boolean> {
+  const { clockSkewMs, ...shown } = facts;
+  const [before] = await tx.select().from(hosts).where(eq(hosts.id, hostId)).for("update");
+  await tx
     .update(hosts)
     .set({ ...facts, lastContactAt: new Date() })
     .where(eq(hosts.id, hostId));
+  return before !== undefined && !isDeepStrictEqual({ ...before, ...shown }, before);
 }
 
 export async function markSwept(db: Reader, hostId: string, at: Date) {
   await db.update(hosts).set({ lastSweepAt: at, lastContactAt: at }).where(eq(hosts.id, hostId));
 }
 
-/** The host did not answer. What was read before stays. Returns whether it was not known to be offline yet. */
-export async function markOffline(db: Reader, hostId: string, error: ObserveError): Promise<boolean> {
-  const [before] = await db.select({ state: hosts.state }).from(hosts).where(eq(hosts.id, hostId));
-  await db.update(hosts).set({ state: "offline", error }).where(eq(hosts.id, hostId));
-  return before?.state !== "offline";
+/** The host did not answer. What was read before stays. Says whether it was not offline yet, or is for another reason. */
+export async function markOffline(
+  tx: Tx,
+  hostId: string,
+  error: ObserveError,
+): Promise<{ isNew: boolean; differs: boolean }> {
+  const [before] = await tx.select().from(hosts).where(eq(hosts.id, hostId)).for("update");
+  await tx.update(hosts).set({ state: "offline", error }).where(eq(hosts.id, hostId));
+  const isNew = before?.state !== "offline";
+  return { isNew, differs: isNew || !isDeepStrictEqual(before?.error, error) };
 }
 
 /** What the caller has of each VM on a host, for an observe that skips what did not change: `digest:countsDigest`. */

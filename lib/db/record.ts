@@ -198,7 +198,7 @@ export async function learnGranularities(
     const rows = JSON.stringify(seen.slice(i, i + 5_000));
     await tx.execute(sql`
       update ${vmCheckpointDiskMap} m set granularity = s.granularity
-      from json_to_recordset(${rows}::json) as s("checkpointId" text, "diskId" uuid, granularity int)
+      from json_to_recordset(${rows}::json) as s("checkpointId" text, "diskId" uuid, granularity bigint)
       where m.vm_id = ${vmId}::uuid and m.checkpoint_id = s."checkpointId" and m.disk_id = s."diskId" and m.granularity is null`);
   }
 }

@@ -1,7 +1,6 @@
 /** Proofs that one read gave and the next cannot take back: they stand until the bitmap itself has gone. */
-import { viewBitmaps } from "../bitmaps.ts";
+import { type BitmapViews, bitmapViews } from "../bitmap-views.ts";
 import { type Finding, type Observation, SEVERITIES } from "../model.ts";
-import { readLayers } from "../trust.ts";
 
 export type CarryInput = {
   /** What stood before this observation. */
@@ -26,11 +25,12 @@ export function carryProofs({ previous, current, observation, record }: CarryInp
       .filter(({ kind }) => kind === "disk.replaced" || kind === "disk.unsupported")
       .map(({ subject }) => subject.disk),
   );
+  const views = bitmapViews(observation);
   const carried = previous.filter((finding) => {
     const { checkpointId, disk } = finding.subject;
     if (finding.kind !== "bitmap.rewound" || known.has(finding.id)) return false;
     if (checkpointId === null || disk === null || another.has(disk)) return false;
-    return covered.has(`${disk}\n${checkpointId}`) && !isOver(observation, disk, checkpointId);
+    return covered.has(`${disk}\n${checkpointId}`) && !isOver(views, disk, checkpointId);
   });
   if (carried.length === 0) return [...current];
   const weight = (finding: Finding) => SEVERITIES.indexOf(finding.severity);
@@ -38,10 +38,9 @@ export function carryProofs({ previous, current, observation, record }: CarryInp
 }
 
 /** Was it read that the bitmap is no longer there, or no longer whole? A disk that is detached may come back. */
-function isOver(observation: Observation, target: string, name: string): boolean {
-  const disk = observation.disks.find((candidate) => candidate.target === target);
-  const layers = disk && readLayers(observation, disk);
-  if (!layers?.ok) return false;
-  const state = viewBitmaps(target, layers.value).get(name)?.state;
+function isOver(views: BitmapViews, target: string, name: string): boolean {
+  const bitmaps = views(target);
+  if (bitmaps === null) return false;
+  const state = bitmaps.get(name)?.state;
   return state !== "recording" && state !== "busy";
 }

@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import {
+  type AnyPgColumn,
   bigint,
   boolean,
   foreignKey,
@@ -18,6 +19,9 @@ import { FINDING_KINDS, SEVERITIES } from "../../chain/model.ts";
 import { at, oneOf } from "./columns.ts";
 import { hosts } from "./hosts.ts";
 import { disks, vms } from "./vms.ts";
+
+/** A finding's id holds names as a host gives them: longer than an entry of an index may be. */
+const hashed = (id: AnyPgColumn) => sql`md5(${id})`;
 
 /** Dirty counts over time, one row when one changed. Only live reads carry counts. */
 export const dirtySamples = pgTable(
@@ -82,7 +86,7 @@ export const findings = pgTable(
   (t) => [
     oneOf("findings_kind_known", t.kind, FINDING_KINDS),
     oneOf("findings_severity_known", t.severity, SEVERITIES),
-    uniqueIndex("findings_one_open").on(t.vmId, t.findingId).where(sql`ended_at is null`),
+    uniqueIndex("findings_one_open").on(t.vmId, hashed(t.findingId)).where(sql`ended_at is null`),
     index("findings_newest").on(t.vmId, t.id),
   ],
 );
@@ -100,7 +104,7 @@ export const findingAcknowledgements = pgTable(
     revision: integer("revision").notNull(),
     at: at("at").notNull().defaultNow(),
   },
-  (t) => [primaryKey({ columns: [t.vmId, t.findingId] })],
+  (t) => [uniqueIndex("finding_acknowledgements_once").on(t.vmId, hashed(t.findingId))],
 );
 
 /** Image identities over time, one row when it changed. */

@@ -55,7 +55,7 @@ export const vmCheckpointDiskMap = pgTable(
     vmId: uuid("vm_id").notNull(),
     checkpointId: text("checkpoint_id").notNull(),
     diskId: uuid("disk_id").notNull(),
-    granularity: integer("granularity"),
+    granularity: bigint("granularity", { mode: "number" }),
   },
   (t) => [
     primaryKey({ columns: [t.vmId, t.checkpointId, t.diskId] }),

@@ -5,12 +5,14 @@ import {
   inTransaction,
   listPresence,
   lockVm,
+  notifyChange,
   saveDisks,
   saveIdentitySample,
   saveObservation,
   savePresence,
   savePresenceError,
   saveSamples,
+  saveSummary,
   type Tx,
 } from "#db/index.ts";
 import type { Engine } from "../state.ts";
@@ -108,6 +110,26 @@ export function applyFailure(
     await lockVm(tx, { id: vmId, name: vmId });
     await savePresenceError(tx, vmId, hostId, new Date(at), error);
     return { ...(await recompute(tx, engine, vmId)), unsettled: error.retryable };
+  });
+}
+
+/**
+ * What was read could not be stored. As little as possible is written, and nothing is judged: whatever stood in the way
+ * may stand there too.
+ */
+export function applyUnstored(
+  engine: Engine,
+  hostId: string,
+  vmId: string,
+  at: string,
+  error: ObserveError,
+): Promise<void> {
+  return inTransaction(engine.db, async (tx) => {
+    const vm = await lockVm(tx, { id: vmId, name: vmId });
+    const triedAt = new Date(at);
+    await savePresenceError(tx, vmId, hostId, triedAt, error);
+    if (vm && (vm.hostId === null || vm.hostId === hostId)) await saveSummary(tx, vmId, { hostId, triedAt, error });
+    await notifyChange(tx, { type: "vm", vmId });
   });
 }
 

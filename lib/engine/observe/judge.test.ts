@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import type { DriftInput, Finding } from "#chain/model.ts";
+import { counting } from "#chain/testing/counting.ts";
 import { healthyBitmap, healthyLine, imagePath, KIB } from "#chain/testing/healthy.ts";
 import { judge } from "./judge.ts";
 
@@ -108,4 +110,50 @@ test("an accepted finding is carried over as accepted", () => {
   expect(judge({ ...input, record, samples: [] }, findings).findings.map((finding) => finding.acknowledged)).toEqual([
     true,
   ]);
+});
+
+const TARGETS = ["vda", "vdb"];
+const LOST = { ok: true as const, value: [] };
+
+/** A chain that was lost or rewound whole, and the read after it, which cannot settle it. */
+const STANDING: [string, (input: DriftInput) => { stood: Finding[]; next: DriftInput }][] = [
+  [
+    "lost, then no disk is read",
+    (input) => {
+      const lost = { ...input.observation, checkpoints: LOST };
+      const disks = lost.disks.map((disk, at) =>
+        at ? disk : { ...disk, layers: { ok: false as const, error: LATE } },
+      );
+      return {
+        stood: judge({ ...input, observation: lost }, []).findings,
+        next: { ...input, observation: { ...lost, disks } },
+      };
+    },
+  ],
+  [
+    "rewound, then grown past the old counts",
+    (input) => {
+      const samples = input.record.checkpoints.flatMap(({ id }) =>
+        TARGETS.map((target) => ({
+          target,
+          bitmap: id,
+          layerPath: imagePath(target),
+          dirtyBytes: 1e15,
+          granularity: GRANULE,
+          at: "2026-01-01T00:00:00Z",
+          runtimeId: null,
+        })),
+      );
+      return { stood: judge({ ...input, samples }, []).findings, next: input };
+    },
+  ],
+];
+
+test.each(STANDING)("the cost of what stands grows in step with the chain: %s", (_, make) => {
+  const cost = (count: number) => {
+    const { value, reads } = counting(make(healthyLine(count, TARGETS)));
+    expect(judge(value.next, value.stood).findings.length).toBeGreaterThanOrEqual(count);
+    return reads();
+  };
+  expect(cost(400) / cost(100)).toBeLessThan(4.5);
 });

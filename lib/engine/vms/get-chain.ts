@@ -3,7 +3,7 @@ import type { DiskObservation, DiskVerdict, Freshness, Observation, RecordCheckp
 import { orderCheckpoints } from "#chain/order.ts";
 import { isLive, readCheckpoints } from "#chain/trust.ts";
 import type { Chain } from "#contract/engine-vms.ts";
-import { getHost, listOpenFindings, listPresence, listRestorePoints, readRecord } from "#db/index.ts";
+import { getHost, listOpenFindings, listPresence, listRestorePoints, readRecord, type Tx } from "#db/index.ts";
 import { readSpeakersObservation } from "../observe/recompute.ts";
 import { chooseSpeaker } from "../observe/speaker.ts";
 import type { Context } from "../state.ts";
@@ -61,22 +61,28 @@ function toHost(
   };
 }
 
-/** The three witnesses together, as they are known now. Reads nothing from the host. */
-export async function getChain(context: Context, { vmId }: { vmId: string }): Promise<Chain> {
-  const { orm } = context.engine.db;
-  const row = await requireRow(context, vmId);
-  const vm = await requireVm(context, vmId);
-  const record = await readRecord(orm, vmId);
+/** The three witnesses together, as they are known at one moment. Reads nothing from the host. */
+export function getChain(context: Context, { vmId }: { vmId: string }): Promise<Chain> {
+  return context.engine.db.orm.transaction((tx) => readChain(context, tx, vmId), {
+    isolationLevel: "repeatable read",
+    accessMode: "read only",
+  });
+}
+
+async function readChain(context: Context, tx: Tx, vmId: string): Promise<Chain> {
+  const row = await requireRow(context, vmId, tx);
+  const vm = await requireVm(context, vmId, tx);
+  const record = await readRecord(tx, vmId);
   if (!record) throw noSuchVm(vmId);
-  const presences = await listPresence(orm, vmId);
+  const presences = await listPresence(tx, vmId);
   const speaker = chooseSpeaker(presences, vm.hostId);
-  const observation = speaker && (await readSpeakersObservation(orm, speaker, vm));
-  const host = vm.hostId ? await getHost(orm, vm.hostId) : null;
+  const observation = speaker && (await readSpeakersObservation(tx, speaker, vm));
+  const host = vm.hostId ? await getHost(tx, vm.hostId) : null;
   const error =
     vm.error ??
     (host && (host.state === "offline" || !host.configured) ? (host.error ?? notConfigured(host.name)) : null);
   const bases = vm.verdicts.flatMap(({ from }) => (from === null ? [] : [from]));
-  const restorePoints = await listRestorePoints(orm, vmId, bases);
+  const restorePoints = await listRestorePoints(tx, vmId, bases);
   const isDoubted = error !== null || isPast(row.freshness);
   return {
     vm: {
@@ -98,7 +104,7 @@ export async function getChain(context: Context, { vmId }: { vmId: string }): Pr
       ...toHost(observation),
       error,
     },
-    findings: await listOpenFindings(orm, vmId),
+    findings: await listOpenFindings(tx, vmId),
     nextBackup: vm.verdicts.map((verdict) => ({
       ...toVerdict(verdict, isDoubted),
       isBaseBackedUp: verdict.from === null ? null : restorePoints.has(`${verdict.from}|${verdict.disk}`),

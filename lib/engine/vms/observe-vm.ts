@@ -1,10 +1,10 @@
 import type { Chain } from "#contract/engine-vms.ts";
 import { writeAudit } from "#db/index.ts";
 import { actorName } from "../actor.ts";
-import { toObserveError } from "../agents/failure.ts";
+import { isAgentFailure } from "../agents/failure.ts";
 import { log } from "../log.ts";
-import { applyFailure } from "../observe/apply.ts";
 import { readHost } from "../observe/read.ts";
+import { readVms } from "../observe/read-vms.ts";
 import { scopeOf } from "../scope.ts";
 import type { Context } from "../state.ts";
 import { getChain } from "./get-chain.ts";
@@ -23,11 +23,12 @@ export async function observeVm(context: Context, { vmId }: { vmId: string }): P
   await Promise.all(
     hosts.map(async (one) => {
       try {
-        await readHost(engine, one, { vmIds: [vmId], force: true });
+        // That another host cannot be asked says nothing of this VM, which it may never have had.
+        if (one.id === host?.id) await readVms(engine, one, [vmId]);
+        else await readHost(engine, one, { vmIds: [vmId], force: true });
       } catch (error) {
+        if (!isAgentFailure(error)) throw error;
         log.warn({ host: one.name, vmId, traceId, err: error }, "VM could not be observed");
-        if (one.id !== host?.id) return;
-        await applyFailure(engine, one.id, vmId, new Date().toISOString(), toObserveError(error, one.name));
       }
     }),
   );

@@ -5,9 +5,11 @@ import { listRepairable, proveMove } from "#db/index.ts";
 import { AgentCutOff, isAgentFailure } from "../agents/failure.ts";
 import { log } from "../log.ts";
 import { contactHost, noteHostFailure, readHost } from "../observe/read.ts";
+import { readVms } from "../observe/read-vms.ts";
 import type { Engine, EngineHost } from "../state.ts";
 import { Backoff } from "./backoff.ts";
 import { movedBy } from "./moves.ts";
+import { Pause } from "./pause.ts";
 
 const DEBOUNCE_MS = 200;
 /** Looks again while a domain is still changing, further and further apart. */
@@ -35,9 +37,7 @@ export function watchHost(engine: Engine, host: EngineHost, consider: (vmId: str
   };
   const observeNow = async (batch: Map<string, number>) => {
     try {
-      const { unsettled } = await readHost(engine, host, {
-        vmIds: [...batch.keys()],
-        force: true,
+      const { unsettled } = await readVms(engine, host, [...batch.keys()], {
         signal: stopping.signal,
         onRepairable: consider,
       });
@@ -57,51 +57,55 @@ export function watchHost(engine: Engine, host: EngineHost, consider: (vmId: str
     }
   };
 
-  const onEvent = async (event: HostEvent) => {
-    if (event.type === "connection") {
-      await contactHost(engine, host);
-      if (event.state === "connected")
-        await readHost(engine, host, { signal: stopping.signal, onRepairable: consider });
-      return;
-    }
-    if (event.type !== "domain") return;
+  const onDomainEvent = async (event: Extract<HostEvent, { type: "domain" }>) => {
     const moved = movedBy(event);
     if (moved !== null) await proveMove(engine.db.orm, event.vmId, moved === "all" ? null : moved.disk, new Date());
     observeSoon(event.vmId);
   };
 
-  /** One connection's life: events first, so that nothing falls between the full read and them. */
+  /**
+   * One connection's life: events first, so that nothing falls between the full read and them. Whoever takes the events
+   * waits for no read: the next one may concern a VM that just stopped, and a host that talks is not silent.
+   */
   const session = async () => {
     const ended = new AbortController();
     const signal = AbortSignal.any([stopping.signal, ended.signal]);
-    await contactHost(engine, host);
+    const endSilent = () => ended.abort(new AgentCutOff("The agent sends nothing any more."));
+    const pause = new Pause();
+    let connection = await contactHost(engine, host);
     const events = await host.agent.api.events({}, { signal });
-    let silence = setTimeout(() => ended.abort(new AgentCutOff("The agent sends nothing any more.")), SILENCE_MS);
+    let silence = setTimeout(endSilent, SILENCE_MS);
     try {
       const listening = (async () => {
         for await (const event of events) {
           clearTimeout(silence);
-          silence = setTimeout(() => ended.abort(new AgentCutOff("The agent sends nothing any more.")), SILENCE_MS);
-          await onEvent(event);
+          silence = setTimeout(endSilent, SILENCE_MS);
+          if (event.type === "domain") await onDomainEvent(event);
+          // The first item says how it is. That is known, and the read that begins with the session tells the rest.
+          if (event.type !== "connection" || event.state === connection) continue;
+          connection = event.state;
+          contactHost(engine, host).catch((error: unknown) => ended.abort(error));
+          if (connection === "connected") pause.end();
         }
         throw new AgentCutOff("The agent closed its event stream.");
       })();
-      await Promise.race([listening, sweep(signal)]);
+      await Promise.race([listening, sweep(signal, pause)]);
     } finally {
       clearTimeout(silence);
       ended.abort();
     }
   };
-  const sweep = async (signal: AbortSignal) => {
+  /** The only full reads of the host, one after another. */
+  const sweep = async (signal: AbortSignal, pause: Pause) => {
     const pace = engine.config.policy.observeEverySeconds * 1_000;
     for (;;) {
       const began = Date.now();
+      pause.begin();
       await readHost(engine, host, { signal, onRepairable: consider });
       // Also what stood before, and did not change: nobody may have come to it yet.
       for (const vmId of await listRepairable(engine.db.orm, host.id)) consider(vmId);
       // Hosts that were reached together drift apart, so that sweeps do not come in one wave.
-      const wait = Math.max(pace * (0.85 + Math.random() * 0.15) - (Date.now() - began), pace / 10);
-      await delay(wait, undefined, { signal });
+      await pause.wait(Math.max(pace * (0.85 + Math.random() * 0.15) - (Date.now() - began), pace / 10), signal);
       await contactHost(engine, host);
     }
   };
