@@ -33,4 +33,14 @@ describe("copied text", () => {
     expect(text).toContain("Bitmap:     stray");
     expect(text).toContain("Created:    cannot tell");
   });
+
+  test("of a bitmap that only looks healthy says that it is not trusted", () => {
+    const subject = { checkpointId: "cp0", disk: "vda", bitmap: "cp0" };
+    const remade = anyFinding({ kind: "bitmap.granularity-differs", reason: "from-record", severity: "loss", subject });
+    for (const finding of [remade, anyFinding({ kind: "bitmap.rewound", severity: "loss", subject })]) {
+      const text = copyCheckpoint(anyChain({ findings: [finding] }), "cp0", URL);
+      expect(text).toContain("  vda: not trusted, looks recording, 64 KiB dirty");
+    }
+    expect(copyCheckpoint(anyChain(), "cp0", URL)).toContain("  vda: recording, 64 KiB dirty");
+  });
 });
