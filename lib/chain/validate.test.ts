@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { makeFinding } from "./findings/make.ts";
 import { arbHealthy } from "./testing/generators.ts";
 import { healthyBitmap, healthyLine } from "./testing/healthy.ts";
-import { makeFinding } from "./findings/make.ts";
 import { validateSet, withHistory } from "./validate.ts";
 
 const validate = ({ record, observation }: ReturnType<typeof healthyLine>) =>

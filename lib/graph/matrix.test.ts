@@ -37,7 +37,14 @@ describe("bitmapMatrix", () => {
     const finding = (kind: "bitmap.rewound" | "disk.replaced", acknowledged: boolean) => {
       const chain = graphChain(input);
       chain.findings = [
-        { id: kind, kind, severity: "loss", subject: { checkpointId: null, disk: "vda", bitmap: null }, reason: null, acknowledged },
+        {
+          id: kind,
+          kind,
+          severity: "loss",
+          subject: { checkpointId: null, disk: "vda", bitmap: null },
+          reason: null,
+          acknowledged,
+        },
       ];
       return bitmapMatrix(chain).rows.map((row) => row.cells.map(({ state }) => state));
     };

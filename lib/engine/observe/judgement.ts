@@ -63,4 +63,3 @@ async function readUndone(
   const lastRun = await readCountsOfEarlierRuns(reader, observation.vmId, observation.runtimeId);
   return findUndoneRewinds({ observation, peaks: samples, lastRun });
 }
-

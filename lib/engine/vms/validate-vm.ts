@@ -71,8 +71,7 @@ async function ask(engine: Engine, host: EngineHost, vmId: string): Promise<Vali
     const judged = await judgeNow(engine, host, vmId, signal);
     const observedAt = host.agent.clock.toOurs(result.observedAt, askedAt);
     const now = await readSet(engine, vmId);
-    if (isDeepStrictEqual(now, set) || attempt === MOST_ATTEMPTS)
-      return { ...answerOf(result, judged), observedAt };
+    if (isDeepStrictEqual(now, set) || attempt === MOST_ATTEMPTS) return { ...answerOf(result, judged), observedAt };
     set = now;
   }
 }
