@@ -16,14 +16,19 @@ function observedLine(chain: Chain): string {
 
 /** A finding for a ticket or a call; the same finding always gives the same text. */
 export function copyFinding(chain: Chain, finding: ChainFinding, url: string | null): string {
-  return findingAsText(finding, {
-    vmName: chain.vm.name,
-    vmId: chain.vm.id,
-    hostName: chain.vm.hostName,
-    observedAt: observedLine(chain),
-    since: toIsoUtc(finding.since),
-    url,
-  });
+  const { observedAt } = finding.evidence;
+  const evidence = { ...finding.evidence, observedAt: observedAt && toIsoUtc(observedAt) };
+  return findingAsText(
+    { ...finding, evidence },
+    {
+      vmName: chain.vm.name,
+      vmId: chain.vm.id,
+      hostName: chain.vm.hostName,
+      observedAt: observedLine(chain),
+      since: toIsoUtc(finding.since),
+      url,
+    },
+  );
 }
 
 /** The whole VM: axes, next backup, findings. */

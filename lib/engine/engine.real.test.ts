@@ -178,14 +178,16 @@ test("a VM that cannot be read keeps what was read, its agreement is unknown and
 });
 
 test("a disk that cannot be read keeps its findings and their age, and the VM does not agree", async () => {
-  const { engine, host, vmId } = await openOne("locked");
+  const { engine, host, vmId, url } = await openOne("locked");
   host.sim.checkpoint(vmId, "cp1");
   await readAll(engine);
   await register(engine, vmId, "cp1", null);
   host.sim.removeBitmap(vmId, "vda", "cp1");
   await readAll(engine);
-  const before = (await chainOf(engine, vmId)).findings;
+  const shown = await chainOf(engine, vmId);
+  const before = shown.findings;
   expect(before.map((finding) => finding.kind)).toEqual(["bitmap.missing"]);
+  expect(before[0]?.evidence).toMatchObject({ observedAt: shown.host.observedAt, source: "qmp" });
   host.sim.changeDisk(vmId, "vda", (disk) => {
     disk.failure = "image-locked";
   });
@@ -195,6 +197,25 @@ test("a disk that cannot be read keeps its findings and their age, and the VM do
     before.map(({ id, since }) => ({ id, since })),
   );
   expect(chain.host.disks[0]).toMatchObject({ bitmaps: null, error: { code: "image-locked" } });
+
+  // What was said of the disk is as old as the read that showed it, however often it cannot be looked at again.
+  const written = () => query(url, "select xmin::text as written from findings where ended_at is null");
+  const once = await written();
+  await readAll(engine);
+  await readAll(engine);
+  const later = await chainOf(engine, vmId);
+  expect(Date.parse(later.host.observedAt ?? "")).toBeGreaterThan(Date.parse(shown.host.observedAt ?? ""));
+  expect(later.findings[0]?.evidence).toEqual(before[0]?.evidence);
+  expect(await written()).toEqual(once);
+  host.sim.changeDisk(vmId, "vda", (disk) => {
+    disk.failure = null;
+  });
+  await readAll(engine);
+  const again = await chainOf(engine, vmId);
+  expect(again.findings.map(({ id, since }) => ({ id, since }))).toEqual(
+    before.map(({ id, since }) => ({ id, since })),
+  );
+  expect(again.findings[0]?.evidence.observedAt).toBe(again.host.observedAt);
 });
 
 test("a host that is gone makes its VMs offline and unknown, and what was read stays", async () => {

@@ -23,6 +23,7 @@ import {
 } from "#db/index.ts";
 import type { Engine } from "../state.ts";
 import { readJudgement } from "./judgement.ts";
+import { withLastSight } from "./last-sight.ts";
 import { committedCounts, unknownGranularities } from "./learn.ts";
 import { chooseSpeaker } from "./speaker.ts";
 
@@ -114,7 +115,7 @@ export async function recompute(tx: Tx, { config }: Pick<Engine, "config">, vmId
     observation,
   });
   const at = new Date(observation.observedAt);
-  await replaceFindings(tx, vmId, judged.findings, at);
+  await replaceFindings(tx, vmId, await withLastSight(tx, vm, judged), at);
 
   // Only what nothing speaks against becomes the new point of comparison.
   const doubted = new Set(

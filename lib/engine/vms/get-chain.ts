@@ -1,5 +1,5 @@
 import { summariseBitmaps } from "#chain/bitmaps.ts";
-import type { DiskObservation, DiskVerdict, Freshness, Observation, RecordCheckpoint } from "#chain/model.ts";
+import type { DiskObservation, DiskVerdict, Finding, Freshness, Observation, RecordCheckpoint } from "#chain/model.ts";
 import { orderCheckpoints } from "#chain/order.ts";
 import { isLive, readCheckpoints } from "#chain/trust.ts";
 import type { Chain } from "#contract/engine-vms.ts";
@@ -98,7 +98,10 @@ export async function getChain(context: Context, { vmId }: { vmId: string }): Pr
       ...toHost(observation),
       error,
     },
-    findings: await listOpenFindings(orm, vmId),
+    findings: (await listOpenFindings(orm, vmId)).map((finding) => ({
+      ...finding,
+      evidence: { ...finding.evidence, ...sightOf(finding.evidence, vm.observedAt, observation) },
+    })),
     nextBackup: vm.verdicts.map((verdict) => ({
       ...toVerdict(verdict, isDoubted),
       isBaseBackedUp: verdict.from === null ? null : restorePoints.has(`${verdict.from}|${verdict.disk}`),
@@ -106,6 +109,12 @@ export async function getChain(context: Context, { vmId }: { vmId: string }): Pr
     agreement: row.agreement,
     freshness: row.freshness,
   };
+}
+
+/** When and where a finding was last shown: on the read that stands, unless it had to be carried over it. */
+function sightOf({ observedAt, source }: Finding["evidence"], readAt: string | null, observation: Observation | null) {
+  if (observedAt !== undefined) return { observedAt, source: source ?? null };
+  return { observedAt: readAt, source: observation?.source ?? null };
 }
 
 const isPast = (freshness: Freshness): boolean => freshness === "stale" || freshness === "offline";
