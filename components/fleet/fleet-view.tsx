@@ -4,8 +4,6 @@ import { Link2Off } from "lucide-react";
 import { useQueryStates } from "nuqs";
 import { useMemo } from "react";
 import { useApi } from "#client/api.ts";
-import { useCommands } from "#client/commands.tsx";
-import { useCopy } from "#client/copy.ts";
 import { asPast } from "#client/fleet-rows.ts";
 import { formatCount, plural } from "#client/format.ts";
 import { useIsOld } from "#client/is-old.ts";
@@ -34,7 +32,6 @@ const BulkBar = loadLater(
 /** The fleet: counts that filter, filters, one row a VM. Everything chosen stands in the address. */
 export function FleetView() {
   const queries = engineQueries(useApi());
-  const copy = useCopy();
   const [state, setState] = useQueryStates(fleetParsers, { history: "replace" });
   const filter = useMemo(() => toFleetFilter(state), [state]);
   const list = useInfiniteQuery(queries.fleet(filter, state.cursor));
@@ -49,15 +46,6 @@ export function FleetView() {
     return isOld ? read.map(asPast) : read;
   }, [list.data, isOld]);
   useFleetEvents();
-  useCommands([
-    {
-      id: "copy-link",
-      title: "Copy link to this list",
-      group: "Share",
-      key: "y",
-      run: () => copy(window.location.href, "the link"),
-    },
-  ]);
 
   const { selected, toggle, toggleAll, clear } = useSelection(rows);
   const total = known?.total ?? list.data?.pages[0]?.total ?? null;
