@@ -97,6 +97,41 @@ for (const colorScheme of ["light", "dark"] as const) {
   });
 }
 
+test("with forced colours each state is still told apart by its shape and letter, and what is hatched by its outline", async ({
+  page,
+}) => {
+  await page.emulateMedia({ forcedColors: "active" });
+  await signIn(page);
+  for (const axis of ["Agreement", "Next backup", "Observation"]) {
+    const cards = page.getByRole("group", { name: axis }).getByRole("button");
+    await expect(cards.first()).toBeVisible();
+    const looks = await cards.evaluateAll((all) =>
+      all.map((card) => ({
+        shape: card.querySelector("svg")?.innerHTML,
+        word: card.textContent?.replace(/[\d,?]/g, ""),
+      })),
+    );
+    expect(new Set(looks.map(({ shape }) => shape)).size, `shapes of ${axis}`).toBe(looks.length);
+    expect(new Set(looks.map(({ word }) => word)).size, `words of ${axis}`).toBe(looks.length);
+  }
+  const signs: string[] = [];
+  for (const name of ["ldap-02", "git-mirror"]) {
+    await openVm(page, name, "view=matrix");
+    const cells = page.locator('[role="gridcell"][data-state]');
+    await expect(cells.first()).toBeVisible();
+    signs.push(
+      ...(await cells.evaluateAll((all) =>
+        all.map((cell) => `${cell.getAttribute("data-state")} ${cell.firstElementChild?.textContent}`),
+      )),
+    );
+  }
+  const told = [...new Set(signs)].map((sign) => sign.split(" "));
+  expect(new Set(told.map(([state]) => state)).size).toBeGreaterThan(2);
+  expect(new Set(told.map(([, sign]) => sign)).size).toBe(told.length);
+  const unread = page.locator('[role="gridcell"][data-state="cannot-tell"][aria-selected="false"]').first();
+  expect(await unread.evaluate((cell) => getComputedStyle(cell).outlineStyle)).toBe("dashed");
+});
+
 test("at 320 px nothing has to be scrolled sideways", async ({ page }) => {
   await page.setViewportSize({ width: 320, height: 720 });
   await signIn(page);

@@ -1,4 +1,5 @@
 import { expect, test } from "@playwright/test";
+import { expectNoViolationInBoth } from "./axe.ts";
 import { openVm, signIn } from "./sign-in.ts";
 
 test.use({ permissions: ["clipboard-read", "clipboard-write"] });
@@ -30,6 +31,9 @@ test("a missing bitmap is told by each witness, and its remedy says what it woul
   await expect(finding.getByRole("button", { name: "Heal", exact: true })).toBeEnabled();
   await expect(finding.getByText("Each shows a plan first; nothing happens before it is applied.")).toBeVisible();
   await expect(page.locator('[role="gridcell"][data-state="missing"]').first()).toBeVisible();
+  // When and from where, beside what each said; and which image it is about.
+  await expect(finding.locator("[data-evidence-at]")).toHaveText(/ from (QMP|the image file)$/);
+  await expect(page.locator("[data-path]").first()).toHaveText(/\.qcow2$/);
 });
 
 test("n walks through the findings, c copies the open one as text, Escape backs out", async ({ page }) => {
@@ -41,6 +45,40 @@ test("n walks through the findings, c copies the open one as text, Escape backs 
   await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toMatch(/^\[\w+\] .+\nVM: +ldap-02/);
   await page.keyboard.press("Escape");
   await expect(page).not.toHaveURL(/finding=/);
+});
+
+test("N walks back through the findings, j and k through the checkpoints, y copies the link that shows the same again", async ({
+  page,
+}) => {
+  await openVm(page, "ldap-02", "view=list");
+  const findings = page.locator("[data-finding]");
+  const last = (await findings.count()) - 1;
+  await page.keyboard.press("N");
+  await expect(findings.nth(last).locator('[aria-expanded="true"]')).toHaveCount(1);
+  await page.keyboard.press("n");
+  await expect(findings.first().locator('[aria-expanded="true"]')).toHaveCount(1);
+  await page.keyboard.press("Escape");
+  await expect(page).not.toHaveURL(/finding=/);
+  await page.keyboard.press("Escape");
+  await expect(page).not.toHaveURL(/cp=/);
+
+  const rows = page.locator('[data-view="list"] [data-checkpoint]');
+  const ids = await rows.evaluateAll((all) => all.map((row) => row.getAttribute("data-checkpoint") ?? ""));
+  const shown = (id: string | undefined) => expect(page.locator(`[data-detail="${id}"]`)).toBeVisible();
+  await page.keyboard.press("j");
+  await shown(ids[0]);
+  await page.keyboard.press("j");
+  await shown(ids[1]);
+  await page.keyboard.press("k");
+  await shown(ids[0]);
+  await page.keyboard.press("j");
+  await shown(ids[1]);
+  await page.keyboard.press("y");
+  const link = () => page.evaluate(() => navigator.clipboard.readText());
+  await expect.poll(link).toBe(page.url());
+  await page.goto("/vms");
+  await page.goto(await link());
+  await shown(ids[1]);
 });
 
 test("the overlay o shows the record alone, the host alone and both", async ({ page }) => {
@@ -109,10 +147,24 @@ test("dirty extents are read only when asked for, as a strip, as numbers and as 
   await strip.focus();
   await page.keyboard.press("+");
   await expect(strip).not.toHaveAttribute("aria-label", whole ?? "");
+  const zoomed = await strip.getAttribute("aria-label");
+  await page.keyboard.press("ArrowRight");
+  await expect(strip).not.toHaveAttribute("aria-label", zoomed ?? "");
   await page.keyboard.press("0");
+  await expect(strip).toHaveAttribute("aria-label", whole ?? "");
+  // Dragged over the middle half of the strip.
+  const box = await strip.boundingBox();
+  if (!box) throw new Error("the strip is not drawn");
+  await page.mouse.move(box.x + box.width * 0.25, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.75, box.y + box.height / 2, { steps: 4 });
+  await page.mouse.up();
+  await expect(strip).not.toHaveAttribute("aria-label", whole ?? "");
+  await page.getByRole("button", { name: "Whole disk" }).click();
   await expect(strip).toHaveAttribute("aria-label", whole ?? "");
   await page.getByText(/As a table/).click();
   await expect(page.getByRole("columnheader", { name: "Share" })).toBeVisible();
+  await expectNoViolationInBoth(page);
 });
 
 test("an image that somebody holds is cannot tell with the host's own words, never an empty disk", async ({ page }) => {

@@ -79,6 +79,28 @@ test("j and k move over the rows and Enter opens the VM", async ({ page }) => {
   await expect(page.getByRole("heading", { level: 1, name })).toBeVisible();
 });
 
+test("j and k move over hosts, jobs and the audit log, and y copies the link to each list", async ({
+  page,
+  context,
+}) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  for (const path of ["/hosts", "/jobs", "/audit"]) {
+    await page.goto(path);
+    await expect(page.locator("[data-live]")).toHaveAttribute("data-live", "connected");
+    const rows = page.locator("[data-row]");
+    await expect(rows.nth(1)).toBeVisible();
+    const current = (n: number) => expect(rows.nth(n).and(page.locator(":focus-within"))).toHaveCount(1);
+    await page.keyboard.press("j");
+    await current(0);
+    await page.keyboard.press("j");
+    await current(1);
+    await page.keyboard.press("k");
+    await current(0);
+    await page.keyboard.press("y");
+    await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(page.url());
+  }
+});
+
 test("the palette finds a VM by a part of its name from any screen and goes there", async ({ page }) => {
   await page.goto("/audit");
   await expect(page.locator("[data-live]")).toHaveAttribute("data-live", "connected");

@@ -144,6 +144,49 @@ test("when the newest read of a page fails, what it showed is the past: nothing 
   await expect(green(page).first()).toBeVisible();
 });
 
+test("a row of the fleet and counts that could not be read again are not shown as what is so now", async ({ page }) => {
+  const problem = { type: "urn:x", title: "Not available now", status: 503, code: "unavailable", retryable: true };
+  const refuse = {
+    status: 503,
+    contentType: "application/problem+json",
+    json: { ...problem, detail: "x", subject: null, traceId: "t" },
+  };
+  const id = await vmIdOf(page, "billing-db");
+  const row = page.getByRole("row").filter({ hasText: "billing-db" });
+  await expect(row.locator('[data-axis="agreement"]')).toHaveText("Agrees");
+  const agrees = page.getByRole("group", { name: "Agreement" }).getByRole("button", { name: /Agrees/ });
+  await expect(agrees).toHaveText(/^\d/);
+  await page.route(`**/api/v1/vms/${id}`, (route) => route.fulfill(refuse));
+  // The rows are not read as a whole meanwhile, their counts cannot be.
+  await page.route("**/api/v1/vms?*", (route) =>
+    new URL(route.request().url()).searchParams.get("limit") === "1" ? route.fulfill(refuse) : undefined,
+  );
+  await page.request.post(`/api/v1/vms/${id}/observe`, { headers: { origin: new URL(page.url()).origin } });
+  await expect(row.locator('[data-axis="agreement"]')).toHaveText(/Cannot tell.*was agrees/, { timeout: 20_000 });
+  await expect(row.locator('[data-tone="ok"]')).toHaveCount(0);
+  await expect(agrees).toHaveText(/^\?/, { timeout: 20_000 });
+});
+
+test("what a VM's page could not read again is cannot tell, and the rest of it stays as fresh as it is", async ({
+  page,
+}) => {
+  const problem = { type: "urn:x", title: "Not available now", status: 503, code: "unavailable", retryable: true };
+  await page.route(/\/api\/v1\/vms\/[0-9a-f-]{36}$/, (route) =>
+    route.fulfill({
+      status: 503,
+      contentType: "application/problem+json",
+      json: { ...problem, detail: "x", subject: null, traceId: "t" },
+    }),
+  );
+  await openVm(page, "billing-db", "view=list");
+  await page.getByRole("button", { name: "Observe now" }).click();
+  await expect(page.getByText("Job: cannot tell")).toBeVisible({ timeout: 20_000 });
+  await expect(page.getByText("Last good one: cannot tell")).toBeVisible();
+  // It follows from the verdicts of the chain, which was read.
+  await expect(page.locator('[data-axis="nextBackup"]')).toHaveAttribute("data-value", "incremental");
+  await expectNoViolationInBoth(page);
+});
+
 test("a browser without network says so in words and comes back by itself", async ({ page, context }) => {
   await expect(page.locator("[data-live]")).toHaveAttribute("data-live", "connected");
   await context.setOffline(true);

@@ -16,8 +16,8 @@ export function NextBackupCard(props: {
   verdicts: Chain["nextBackup"];
   past: boolean;
   vmId: string;
-  /** The newest backup that finished, or null; undefined: not known yet. */
-  lastBackup: Vm["lastBackup"] | undefined;
+  /** The newest backup that finished, or null; undefined: not known yet; unread: not known any more. */
+  lastBackup: Vm["lastBackup"] | "unread" | undefined;
   noBackup: string | null;
   noFullBackup: string | null;
   /** What is being started now. */
@@ -116,8 +116,9 @@ export function NextBackupCard(props: {
   );
 }
 
-function LastGood({ backup }: { backup: Vm["lastBackup"] | undefined }) {
+function LastGood({ backup }: { backup: Vm["lastBackup"] | "unread" | undefined }) {
   if (backup === undefined) return null;
+  if (backup === "unread") return <span className="hatched rounded-sm px-1">Last good one: cannot tell</span>;
   if (backup === null) return <span>None was made from here yet</span>;
   return (
     <span>

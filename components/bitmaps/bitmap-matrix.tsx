@@ -8,7 +8,7 @@ import { cx } from "#components/ui/cx.ts";
 import { CELL_STATES, type CellState, type Matrix, type MatrixCell } from "#graph/matrix.ts";
 
 const CELL_PX = 58;
-const ROW_PX = 52;
+const ROW_PX = 62;
 const HEAD_PX = 34;
 const NAME_PX = 176;
 
@@ -173,6 +173,16 @@ export function BitmapMatrix({ matrix, selected, disk, onSelect, past }: Props) 
                           .join(", ")
                       : "not seen on the host"}
                   </span>
+                  {/* Cut off at its beginning: the file's name tells disks apart. */}
+                  {row.disk?.source && (
+                    <span
+                      dir="rtl"
+                      data-path
+                      className="truncate text-left font-mono text-[0.6875rem] leading-4 text-ink-3"
+                    >
+                      <bdi>{row.disk.source}</bdi>
+                    </span>
+                  )}
                 </span>
                 {across.getVirtualItems().map(({ index, start }) => {
                   const cell = cellAt(line.index, index);

@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 import { POWER_LABELS } from "#chain/words.ts";
 import { plural } from "#client/format.ts";
 import { intentLabel } from "#client/intents.ts";
+import { nextBackupOf } from "#client/vm-axes.ts";
 import { isPast } from "#client/words.ts";
 import { AxisBadge } from "#components/patterns/axis-badge.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
@@ -15,7 +16,9 @@ import type { Chain, Vm } from "#contract/engine-vms.ts";
 
 type Props = {
   chain: Chain;
+  /** undefined: not read, or not any more. */
   vm: Vm | undefined;
+  isVmUnread: boolean;
   isObserving: boolean;
   isValidating: boolean;
   noObserve: string | null;
@@ -58,6 +61,7 @@ export function VmHeader(props: Props) {
             </span>
           </Link>
         )}
+        {props.isVmUnread && <span className="hatched rounded-sm px-1 text-ink-2">Job: cannot tell</span>}
         <div className="ml-auto flex flex-wrap gap-2">
           <Link href={`/vms/${chain.vm.id}/backups`} className={buttonLook()}>
             <Archive size={14} aria-hidden /> Backups
@@ -87,11 +91,7 @@ export function VmHeader(props: Props) {
             />
           </Axis>
           <Axis name="Next backup">
-            <AxisBadge
-              pill
-              axis={{ axis: "nextBackup", value: (past ? vm?.lastKnown : vm?.axes)?.nextBackup ?? "unknown" }}
-              past={past}
-            />
+            <AxisBadge pill axis={{ axis: "nextBackup", value: nextBackupOf(chain, past) }} past={past} />
           </Axis>
           <Axis name="Observation">
             <AxisBadge pill axis={{ axis: "freshness", value: chain.freshness }} past={past} />

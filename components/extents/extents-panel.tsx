@@ -12,6 +12,8 @@ import { Button } from "#components/ui/button.tsx";
 import { Select } from "#components/ui/field.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
 import type { Extents } from "#contract/common.ts";
+import type { Chain } from "#contract/engine-vms.ts";
+import { baseWords } from "./base-words.ts";
 import { ExtentStrip } from "./extent-strip.tsx";
 import { bucketsIn, type Span, wholeDisk, zoomSpan } from "./strip-math.ts";
 
@@ -24,6 +26,9 @@ type Props = {
   disk: string | null;
   bitmap: string | null;
   isRunning: boolean;
+  verdicts: Chain["nextBackup"];
+  /** What is shown of the chain says nothing about now. */
+  past: boolean;
   onChoose: (disk: string, bitmap: string | null) => void;
 };
 
@@ -86,7 +91,16 @@ export function ExtentsPanel(props: Props) {
         ) : read.isError && !read.data ? (
           <ErrorPanel what="Extents cannot be shown" error={read.error} onRetry={() => read.refetch()} />
         ) : read.data && asked === key ? (
-          <ExtentsResult key={key + read.data.observedAt} extents={read.data} />
+          <ExtentsResult
+            key={key + read.data.observedAt}
+            extents={read.data}
+            base={baseWords(props.verdicts, {
+              disk: read.data.disk,
+              bitmap: read.data.bitmap,
+              dirty: formatBytes(read.data.dirtyBytes),
+              past: props.past,
+            })}
+          />
         ) : (
           <EmptyPanel icon={<ScanLine size={28} strokeWidth={1.5} aria-hidden />} title="Not read yet">
             {props.isRunning
@@ -99,7 +113,7 @@ export function ExtentsPanel(props: Props) {
   );
 }
 
-function ExtentsResult({ extents }: { extents: Extents }) {
+function ExtentsResult({ extents, base }: { extents: Extents; base: string }) {
   const [span, setSpan] = useState<Span>(() => wholeDisk(extents));
   const shown = bucketsIn(extents, span);
   const isWhole = span.from === 0 && span.to === extents.virtualSize;
@@ -108,7 +122,7 @@ function ExtentsResult({ extents }: { extents: Extents }) {
       <p>
         <strong className="font-semibold">{formatBytes(extents.dirtyBytes)}</strong> dirty of{" "}
         {formatBytes(extents.virtualSize)} ({formatPercent(extents.dirtyBytes, extents.virtualSize)}),{" "}
-        {plural(extents.extentCount, "extent")}, next incremental about {formatBytes(extents.dirtyBytes)}
+        {plural(extents.extentCount, "extent")}, {base}
       </p>
       <p className="mb-3 text-xs text-ink-3">
         Read <Moment at={extents.observedAt} />{" "}

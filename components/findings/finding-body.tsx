@@ -1,7 +1,7 @@
 "use client";
 import { Copy, LocateFixed } from "lucide-react";
 import type { Remedy } from "#chain/model.ts";
-import { REMEDY_LABELS } from "#chain/words.ts";
+import { REMEDY_LABELS, sourceWords } from "#chain/words.ts";
 import { planRequestOf } from "#client/remedies.ts";
 import type { Planning } from "#client/use-make-plan.ts";
 import { Moment } from "#components/patterns/moment.tsx";
@@ -35,6 +35,15 @@ export function FindingBody({ finding, onLocate, onCopy, imageOf, planning }: Pr
         <Witness name="Record" says={finding.evidence.record} />
         <Witness name="libvirt" says={finding.evidence.metadata} />
         <Witness name="Disk" says={finding.evidence.bitmap} />
+        {finding.evidence.observedAt && (
+          <>
+            <dt className="text-xs leading-5 font-medium text-ink-3">As read</dt>
+            <dd className="text-xs leading-5 text-ink-2" data-evidence-at={finding.evidence.observedAt}>
+              <Moment at={finding.evidence.observedAt} />
+              {sourceWords(finding.evidence.source)}
+            </dd>
+          </>
+        )}
       </dl>
       <div>
         <h4 className="text-xs font-medium text-ink-3">How it likely came</h4>

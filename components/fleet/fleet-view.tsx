@@ -4,8 +4,7 @@ import { Link2Off } from "lucide-react";
 import { useQueryStates } from "nuqs";
 import { useMemo } from "react";
 import { useApi } from "#client/api.ts";
-import { useCommands } from "#client/commands.tsx";
-import { useCopy } from "#client/copy.ts";
+import { asPast } from "#client/fleet-rows.ts";
 import { formatCount, plural } from "#client/format.ts";
 import { useIsOld } from "#client/is-old.ts";
 import { engineQueries, toFleetFilter } from "#client/queries.ts";
@@ -33,43 +32,30 @@ const BulkBar = loadLater(
 /** The fleet: counts that filter, filters, one row a VM. Everything chosen stands in the address. */
 export function FleetView() {
   const queries = engineQueries(useApi());
-  const copy = useCopy();
   const [state, setState] = useQueryStates(fleetParsers, { history: "replace" });
   const filter = useMemo(() => toFleetFilter(state), [state]);
   const list = useInfiniteQuery(queries.fleet(filter, state.cursor));
   const counts = useQuery(queries.fleetCounts(filter));
   const hosts = useQuery(queries.hosts());
   const isOld = useIsOld(list);
+  const isCountOld = useIsOld(counts) || isOld;
+  const known = isCountOld ? null : counts.data;
   const rows = useMemo(() => {
     const read = list.data?.pages.flatMap((page) => page.items) ?? [];
     // Green is for what is so now: without an answer the last one is the past, however fresh it was.
-    return isOld ? read.map((row) => ({ ...row, axes: { ...row.axes, freshness: "stale" as const } })) : read;
+    return isOld ? read.map(asPast) : read;
   }, [list.data, isOld]);
   useFleetEvents();
-  useCommands([
-    {
-      id: "copy-link",
-      title: "Copy link to this list",
-      group: "Share",
-      key: "y",
-      run: () => copy(window.location.href, "the link"),
-    },
-  ]);
 
   const { selected, toggle, toggleAll, clear } = useSelection(rows);
-  const total = counts.data?.total ?? list.data?.pages[0]?.total ?? null;
+  const total = known?.total ?? list.data?.pages[0]?.total ?? null;
   return (
     <>
       <div className={cx("mx-auto max-w-[100rem] px-3 py-4 sm:px-4", selected.size > 0 && "pb-36 sm:pb-24")}>
         <PageHead title="VMs" detail={total === null ? null : formatCount(total)} />
         <div className="mt-3 space-y-3">
           <HostTrouble hosts={hosts.data?.items ?? []} isUnread={hosts.isError} onRetry={hosts.refetch} />
-          <CountCards
-            state={state}
-            counts={isOld ? null : (counts.data?.counts ?? null)}
-            isUnknown={isOld || counts.isError}
-            onChange={setState}
-          />
+          <CountCards state={state} counts={known?.counts ?? null} isUnknown={isCountOld} onChange={setState} />
           <FleetFilters state={state} hosts={hosts.data?.items ?? []} onChange={setState} />
           {state.cursor && (
             <Notice

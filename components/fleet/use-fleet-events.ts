@@ -1,6 +1,7 @@
 import { type InfiniteData, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { useApi } from "#client/api.ts";
+import { withReads } from "#client/fleet-rows.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { hasAnswer } from "#client/queries.ts";
 import type { VmRow } from "#contract/engine-vms.ts";
@@ -9,6 +10,9 @@ type Page = { items: VmRow[] };
 const GATHER_MS = 1500;
 /** With more changes than this at once, reading the loaded pages again is cheaper than asking for each VM. */
 const READ_ONE_BY_ONE = 12;
+
+const rowOf = (read: PromiseSettledResult<VmRow> | undefined): VmRow | null =>
+  read?.status === "fulfilled" ? read.value : null;
 
 /**
  * Cost grows with what changed: an event makes its own row be read, if it is loaded, and the counts once per burst.
@@ -38,15 +42,17 @@ export function useFleetEvents(): void {
       return;
     }
     const fresh = await Promise.allSettled(wanted.map((vmId) => api.vms.get({ vmId })));
-    const byId = new Map(fresh.flatMap((read) => (read.status === "fulfilled" ? [[read.value.id, read.value]] : [])));
-    queryClient.setQueriesData<InfiniteData<Page>>(
-      { queryKey: ["vms", "list"] },
-      (data) =>
-        data && {
-          ...data,
-          pages: data.pages.map((page) => ({ ...page, items: page.items.map((row) => byId.get(row.id) ?? row) })),
-        },
-    );
+    const reads = new Map(wanted.map((vmId, n) => [vmId, rowOf(fresh[n])]));
+    for (const { queryKey, state } of queryClient.getQueryCache().findAll({ queryKey: ["vms", "list"] })) {
+      // Rows that were read now make neither the others newer nor a list that could not be read good again.
+      if (state.status !== "success") continue;
+      queryClient.setQueryData<InfiniteData<Page>>(
+        queryKey,
+        (data) =>
+          data && { ...data, pages: data.pages.map((page) => ({ ...page, items: withReads(page.items, reads) })) },
+        { updatedAt: state.dataUpdatedAt },
+      );
+    }
   };
 
   useLiveEvent((event) => {

@@ -2,7 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Plus, RefreshCw, ServerOff } from "lucide-react";
 import Link from "next/link";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { type ActorRole, canManageHosts, canObserveHost } from "#chain/can.ts";
 import { useApi } from "#client/api.ts";
 import { formatCount, plural } from "#client/format.ts";
@@ -10,6 +10,7 @@ import { useIsOld } from "#client/is-old.ts";
 import { useLiveEvent } from "#client/live.tsx";
 import { notify, notifyProblem } from "#client/notify.ts";
 import { engineQueries, hasAnswer } from "#client/queries.ts";
+import { useRowKeys } from "#client/row-keys.ts";
 import { whyNot } from "#client/situation.ts";
 import { skewText } from "#client/skew.ts";
 import { CopyText } from "#components/patterns/copy-text.tsx";
@@ -43,6 +44,8 @@ export function HostsView() {
   const role = me.data?.role ?? "viewer";
   const [isPairing, setPairing] = useState(false);
   const items = hosts.data?.items ?? [];
+  const list = useRef<HTMLDivElement>(null);
+  useRowKeys(list);
   return (
     <div className="mx-auto max-w-6xl px-3 py-4 sm:px-4">
       <PageHead title="Hosts" detail={hosts.data ? formatCount(hosts.data.total) : null}>
@@ -51,7 +54,7 @@ export function HostsView() {
         </Button>
       </PageHead>
       {isPairing && <PairDialog onClose={() => setPairing(false)} />}
-      <div className="mt-3 space-y-3">
+      <div ref={list} className="mt-3 space-y-3">
         {isOld && hosts.data && <OldNotice error={hosts.error} onRetry={hosts.refetch} />}
         {hosts.isPending ? (
           <div aria-busy="true">
@@ -98,6 +101,7 @@ function HostCard({ host, role, past }: { host: Host; role: ActorRole; past: boo
       id={host.id}
       className="scroll-mt-16 rounded-lg border border-line target:border-line-strong target:ring-2 target:ring-focus"
       data-host={host.name}
+      data-row
     >
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2 border-b border-line px-4 py-2.5">
         <h2 className="text-base font-semibold">

@@ -6,7 +6,6 @@ import { useState } from "react";
 import { canCancelJob } from "#chain/can.ts";
 import { useApi } from "#client/api.ts";
 import { useCommands } from "#client/commands.tsx";
-import { useCopy } from "#client/copy.ts";
 import { formatAge } from "#client/format.ts";
 import { isOver } from "#client/job-states.ts";
 import { useNow } from "#client/now.ts";
@@ -29,7 +28,6 @@ export function JobHead({ job, title }: { job: JobView; title: string }) {
   const queries = engineQueries(useApi());
   const me = useQuery(queries.me());
   const now = useNow();
-  const copy = useCopy();
   const [isAsking, setAsking] = useState(false);
   const over = isOver(job.state);
   const plan = useQuery({ ...queries.plan(job.planId ?? ""), enabled: job.planId !== null && !over });
@@ -43,13 +41,6 @@ export function JobHead({ job, title }: { job: JobView; title: string }) {
     }),
   );
   useCommands([
-    {
-      id: "copy-link",
-      title: "Copy link to this job",
-      group: "Share",
-      key: "y",
-      run: () => void copy(window.location.href, "the link"),
-    },
     // Without a key: it stops something.
     { id: "job-cancel", title: "Cancel this job…", group: "Job", unavailable: noCancel, run: () => setAsking(true) },
   ]);

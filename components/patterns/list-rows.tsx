@@ -1,7 +1,8 @@
 "use client";
 import type { InfiniteData, UseInfiniteQueryResult } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { type ReactNode, useRef } from "react";
 import { useIsOld } from "#client/is-old.ts";
+import { useRowKeys } from "#client/row-keys.ts";
 import { Button } from "#components/ui/button.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
 import { ErrorPanel, OldNotice } from "./state-panel.tsx";
@@ -19,6 +20,8 @@ export function ListRows<T>(props: {
 }) {
   const { query, label, columns } = props;
   const isOld = useIsOld(query);
+  const body = useRef<HTMLTableSectionElement>(null);
+  useRowKeys(body);
   if (query.isPending) {
     return (
       <div aria-busy="true" className="mt-3 space-y-px">
@@ -59,11 +62,13 @@ export function ListRows<T>(props: {
               ))}
             </tr>
           </thead>
-          <tbody>
+          <tbody ref={body}>
             {items.map((item) => (
               <tr
                 key={props.keyOf(item)}
-                className="border-t border-line align-top hover:bg-hover max-md:flex max-md:flex-wrap max-md:gap-x-3 max-md:gap-y-1 max-md:px-3 max-md:py-2.5"
+                data-row
+                tabIndex={-1}
+                className="scroll-mt-24 scroll-mb-4 border-t border-line align-top hover:bg-hover max-md:flex max-md:flex-wrap max-md:gap-x-3 max-md:gap-y-1 max-md:px-3 max-md:py-2.5"
               >
                 {columns.map((column) => (
                   <td

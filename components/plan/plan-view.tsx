@@ -4,7 +4,6 @@ import { type ReactNode, useEffect } from "react";
 import { canPreparePlan } from "#chain/can.ts";
 import { useApi } from "#client/api.ts";
 import { useCommands } from "#client/commands.tsx";
-import { useCopy } from "#client/copy.ts";
 import { workTitle } from "#client/intents.ts";
 import { useIsOld } from "#client/is-old.ts";
 import { useLiveEvent } from "#client/live.tsx";
@@ -57,7 +56,6 @@ export function PlanView({ planId }: { planId: string }) {
 
 function PlanScreen({ plan, old, onStale }: { plan: Plan; old: ReactNode; onStale: () => void }) {
   const now = useNow();
-  const copy = useCopy();
   const again = useMakePlan(plan.vmId);
   const queries = engineQueries(useApi());
   const me = useQuery(queries.me());
@@ -70,16 +68,7 @@ function PlanScreen({ plan, old, onStale }: { plan: Plan; old: ReactNode; onStal
   const state = hasExpired ? "expired" : plan.state;
   const planAgain = () => again.mutate({ intent: plan.intent, params: plan.params } as PlanRequestInput);
   const title = workTitle(plan.intent, plan.vmName);
-  useCommands([
-    {
-      id: "copy-link",
-      title: "Copy link to this plan",
-      group: "Share",
-      key: "y",
-      run: () => void copy(window.location.href, "the link"),
-    },
-    { id: "plan-again", title: "Plan again", group: "Plan", unavailable: noPlan, run: planAgain },
-  ]);
+  useCommands([{ id: "plan-again", title: "Plan again", group: "Plan", unavailable: noPlan, run: planAgain }]);
   useEffect(() => {
     document.title = `${title} · Plan · Driftline`;
   }, [title]);

@@ -3,6 +3,7 @@ import { Search } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useEffect, useState } from "react";
 import { type Command, useCommandRegistry, useCommands } from "#client/commands.tsx";
+import { useCopy } from "#client/copy.ts";
 import { setTheme, THEMES } from "#client/theme.ts";
 import { Button } from "#components/ui/button.tsx";
 import { Kbd } from "#components/ui/kbd.tsx";
@@ -17,6 +18,7 @@ const PaletteDialog = loadLater(
 export function CommandPalette(props: { screens: readonly { href: string; title: string }[]; onHelp: () => void }) {
   const router = useRouter();
   const registry = useCommandRegistry();
+  const copy = useCopy();
   const [commands, setCommands] = useState<Command[] | null>(null);
 
   useCommands([
@@ -32,6 +34,13 @@ export function CommandPalette(props: { screens: readonly { href: string; title:
       group: "Appearance",
       run: () => setTheme(theme),
     })),
+    {
+      id: "copy-link",
+      title: "Copy link to what is shown",
+      group: "Share",
+      key: "y",
+      run: () => void copy(window.location.href, "the link"),
+    },
     { id: "help", title: "Keyboard shortcuts", group: "Help", key: "?", run: props.onHelp },
   ]);
 

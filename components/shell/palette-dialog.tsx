@@ -12,7 +12,7 @@ import type { VmRow } from "#contract/engine-vms.ts";
 const OFFERED = 6;
 const LEAST_LETTERS = 2;
 /** What is the same everywhere comes after what this screen can do. */
-const LAST_GROUPS = ["Go", "Appearance", "Help"];
+const LAST_GROUPS = ["Share", "Go", "Appearance", "Help"];
 const HEADING =
   "[&_[cmdk-group-heading]]:px-2.5 [&_[cmdk-group-heading]]:pt-2 [&_[cmdk-group-heading]]:pb-1 [&_[cmdk-group-heading]]:text-xs [&_[cmdk-group-heading]]:text-ink-3";
 const ITEM =

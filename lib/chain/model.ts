@@ -268,7 +268,17 @@ export type Remedy = (typeof REMEDIES)[number];
 export type FindingSubject = { checkpointId: string | null; disk: string | null; bitmap: string | null };
 
 /** What one witness says of the subject, in one phrase, and where that comes from. null: it was not asked. */
-export type FindingEvidence = { record: string | null; metadata: string | null; bitmap: string | null };
+export type FindingEvidence = {
+  record: string | null;
+  metadata: string | null;
+  bitmap: string | null;
+  /**
+   * When and where that was read. Absent: in the observation that was judged. Of a finding that stands because what it
+   * was seen in could not be read again, the last read that showed it.
+   */
+  observedAt?: string | null | undefined;
+  source?: Observation["source"] | null | undefined;
+};
 
 export type Finding = {
   /** Stable over time and hosts: the same defect has the same id. `kind|checkpoint|disk|bitmap`, absent parts empty. */

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { makeFinding } from "./findings/make.ts";
 import { arbHealthy } from "./testing/generators.ts";
 import { healthyBitmap, healthyLine } from "./testing/healthy.ts";
-import { validateSet } from "./validate.ts";
+import { validateSet, withHistory } from "./validate.ts";
 
 const validate = ({ record, observation }: ReturnType<typeof healthyLine>) =>
   validateSet({ checkpoints: record.checkpoints.map(({ backup: _, ...item }) => item), observation });
@@ -94,5 +95,47 @@ describe("validateSet", () => {
       layers: { ok: true, value: [] },
     });
     expect(validate(input)).toMatchObject({ valid: true, findings: [{ kind: "disk.unsupported" }] });
+  });
+
+  test("a bitmap that was made anew with another granularity than recorded makes the set invalid, one between images does not", () => {
+    const input = healthyLine(2);
+    const recorded = (granularity: number | null) =>
+      validateSet({
+        checkpoints: input.record.checkpoints.map(({ backup: _, ...item }) => ({
+          ...item,
+          disks: item.disks.map(({ target }) => ({ target, granularity })),
+        })),
+        observation: input.observation,
+      });
+    for (const { layers } of input.observation.disks)
+      for (const bitmap of (layers.ok && layers.value[0]?.bitmaps) || [])
+        if (bitmap.name === "cp1") bitmap.granularity = 32_768;
+    expect(recorded(65_536)).toMatchObject({
+      valid: false,
+      findings: [{ id: "bitmap.granularity-differs|cp1|vda|cp1", severity: "loss", reason: "from-record" }],
+    });
+    expect(recorded(null)).toMatchObject({ valid: true, findings: [] });
+  });
+});
+
+describe("withHistory", () => {
+  const whole = { valid: true, findings: [], unknown: [] };
+  const error = { code: "image-locked", message: "", hostMessage: null, retryable: true } as const;
+  const of = (kind: "bitmap.rewound" | "disk.replaced" | "metadata.unknown") =>
+    makeFinding({ kind, checkpointId: "cp0", disk: "vda", bitmap: "cp0", evidence: {} });
+
+  test("an older image or another one makes a set invalid that looks whole, and is named once", () => {
+    for (const kind of ["bitmap.rewound", "disk.replaced"] as const) {
+      const found = of(kind);
+      expect(withHistory(whole, [found])).toEqual({ valid: false, findings: [found], unknown: [] });
+      expect(withHistory({ ...whole, findings: [found] }, [found]).findings).toEqual([found]);
+      const unread = [{ disk: "vda", error }];
+      expect(withHistory({ valid: null, findings: [], unknown: unread }, [found])).toMatchObject({ valid: false });
+    }
+  });
+
+  test("what a person accepted, and what the set's own validation looks at, is not taken from the past", () => {
+    const moved = { ...of("disk.replaced"), acknowledged: true };
+    expect(withHistory(whole, [moved, of("metadata.unknown")])).toEqual(whole);
   });
 });

@@ -18,7 +18,8 @@ export type ValidateInput = {
     id: string;
     parentId: string | null;
     createdAt: string;
-    disks: readonly { target: string }[];
+    /** With the granularity that its bitmap was made with, where that is known. */
+    disks: readonly { target: string; granularity?: number | null | undefined }[];
     /** Absent: active. */
     state?: RecordState;
     /** Absent: somebody else made it, or its backup finished. */
@@ -38,16 +39,24 @@ export type ValidateResult = {
   unknown: Unread[];
 };
 
-/** True of the disk, but no fault of the set. */
+/** True of the disk, but no fault of the set, unless it weighs as a loss. */
 const NO_FAULT: ReadonlySet<FindingKind> = new Set<FindingKind>([
   "disk.unsupported",
   "bitmap.granularity-differs",
   "backup.stuck",
 ]);
+const isFault = ({ kind, severity }: Finding): boolean => severity === "loss" || !NO_FAULT.has(kind);
+
+/** What only somebody with a history can tell: an older image, another image, a bitmap made anew look whole by themselves. */
+const TOLD_BY_HISTORY: ReadonlySet<FindingKind> = new Set<FindingKind>([
+  "bitmap.rewound",
+  "bitmap.granularity-differs",
+  "disk.replaced",
+]);
 
 /**
  * Compares the set with libvirt's list and the bitmaps as they are now. It has no history: image identities and
- * falling counts are not judged, only counts that contradict each other.
+ * falling counts are not judged, only counts that contradict each other. Whoever has one adds it (`withHistory`).
  */
 export function validateSet(input: ValidateInput): ValidateResult {
   const { checkpoints, observation, inFlight = [], runningBackup = null } = input;
@@ -64,7 +73,7 @@ export function validateSet(input: ValidateInput): ValidateResult {
       sequence,
       state: item.state ?? "active",
       origin: "registered",
-      disks: item.disks.map(({ target }) => ({ target, granularity: null })),
+      disks: item.disks.map(({ target, granularity = null }) => ({ target, granularity })),
       backup: item.backup ?? null,
     })),
     // As if always known: a set says nothing about when a disk came.
@@ -89,6 +98,19 @@ export function validateSet(input: ValidateInput): ValidateResult {
     jobLimitMs: Number.POSITIVE_INFINITY,
   });
   const unknown = unreadOf(observation);
-  const faulty = findings.some(({ kind }) => !NO_FAULT.has(kind));
-  return { valid: faulty ? false : unknown.length > 0 ? null : true, findings, unknown };
+  return answerOf(findings, unknown);
+}
+
+/** The answer of `validateSet`, and what a complete judgement of the same VM (`standing`) holds against the set beyond it. */
+export function withHistory({ findings, unknown }: ValidateResult, standing: readonly Finding[]): ValidateResult {
+  const named = new Set(findings.map(({ id }) => id));
+  const told = standing.filter(
+    ({ id, kind, severity, acknowledged }) =>
+      TOLD_BY_HISTORY.has(kind) && severity === "loss" && !acknowledged && !named.has(id),
+  );
+  return answerOf([...told, ...findings], unknown);
+}
+
+function answerOf(findings: Finding[], unknown: Unread[]): ValidateResult {
+  return { valid: findings.some(isFault) ? false : unknown.length > 0 ? null : true, findings, unknown };
 }

@@ -10,7 +10,6 @@ import type {
   FindingKind,
   HostCheckpoint,
   InFlight,
-  NextBackup,
   Observation,
   Read,
   RecordCheckpoint,
@@ -22,6 +21,7 @@ import { readCheckpoints, readLayers } from "./trust.ts";
 import type { VerdictReason } from "./words/verdicts.ts";
 
 export { type AgreementInput, agreementOf, type FreshnessInput, freshnessOf } from "./axes.ts";
+export { summariseNextBackup } from "./next-backup.ts";
 
 export type NextBackupInput = {
   record: VmRecord;
@@ -174,14 +174,4 @@ function obstacleOf(target: string, id: string, host: Host) {
   if (!listed) return { verdict: "blocked", reason: "metadata-missing" } as const;
   const right = listed.hasDisksElement && listed.disks.some((disk) => disk.target === target && disk.bitmap === id);
   return right ? null : ({ verdict: "blocked", reason: "metadata-differs" } as const);
-}
-
-/** One word for the VM. A disk that is blocked blocks it; one that is unknown leaves it unknown. */
-export function summariseNextBackup(verdicts: readonly DiskVerdict[]): NextBackup {
-  const words = new Set(verdicts.map(({ verdict }) => verdict));
-  if (words.size === 0) return "unknown";
-  if (words.has("blocked")) return "blocked";
-  if (words.has("unknown")) return "unknown";
-  if (words.size > 1) return "mixed";
-  return words.has("full") ? "full" : "incremental";
 }

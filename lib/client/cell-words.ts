@@ -10,7 +10,7 @@ export const CELL_WORDS: Record<CellState, CellWord> = {
   "not-trusted": {
     label: "Not trusted",
     letter: "T",
-    hint: "It looks healthy to libvirt, but the disk was put back or replaced: writes are missing from it.",
+    hint: "It looks healthy to libvirt, but the disk was put back or replaced, or the bitmap made anew: writes are missing from it.",
     sign: "!",
     tone: "bad",
   },

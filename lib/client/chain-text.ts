@@ -1,5 +1,6 @@
 import { AGREEMENT_LABELS, FRESHNESS_LABELS, findingAsText, verdictLine } from "#chain/words.ts";
 import type { Chain, ChainFinding } from "#contract/engine-vms.ts";
+import { distrustOf } from "#graph/quarantine.ts";
 import { formatBytes, toIsoUtc } from "./format.ts";
 import { isPast } from "./words.ts";
 
@@ -15,14 +16,19 @@ function observedLine(chain: Chain): string {
 
 /** A finding for a ticket or a call; the same finding always gives the same text. */
 export function copyFinding(chain: Chain, finding: ChainFinding, url: string | null): string {
-  return findingAsText(finding, {
-    vmName: chain.vm.name,
-    vmId: chain.vm.id,
-    hostName: chain.vm.hostName,
-    observedAt: observedLine(chain),
-    since: toIsoUtc(finding.since),
-    url,
-  });
+  const { observedAt } = finding.evidence;
+  const evidence = { ...finding.evidence, observedAt: observedAt && toIsoUtc(observedAt) };
+  return findingAsText(
+    { ...finding, evidence },
+    {
+      vmName: chain.vm.name,
+      vmId: chain.vm.id,
+      hostName: chain.vm.hostName,
+      observedAt: observedLine(chain),
+      since: toIsoUtc(finding.since),
+      url,
+    },
+  );
 }
 
 /** The whole VM: axes, next backup, findings. */
@@ -63,12 +69,14 @@ function verdictWords(chain: Chain, verdict: Chain["nextBackup"][number]): strin
 export function copyCheckpoint(chain: Chain, id: string, url: string): string {
   const record = chain.record.checkpoints.find((checkpoint) => checkpoint.id === id);
   const host = chain.host.checkpoints?.find((checkpoint) => checkpoint.id === id);
+  const distrusts = distrustOf(chain);
   const bitmaps = chain.host.disks.map((disk) => {
     if (!disk.bitmaps) return `  ${disk.target}: cannot tell (${disk.error?.code ?? "not read"})`;
     const bitmap = disk.bitmaps.find((candidate) => candidate.name === id);
     if (!bitmap) return `  ${disk.target}: no bitmap of this name`;
     const dirty = bitmap.dirtyBytes === null ? "dirty count not told" : `${formatBytes(bitmap.dirtyBytes)} dirty`;
-    return `  ${disk.target}: ${bitmap.state}, ${dirty}`;
+    const isDistrusted = distrusts(id, disk.target, bitmap.state);
+    return `  ${disk.target}: ${isDistrusted ? `not trusted, looks ${bitmap.state}` : bitmap.state}, ${dirty}`;
   });
   const createdAt = record?.createdAt ?? host?.createdAt;
   return [

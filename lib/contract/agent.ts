@@ -8,6 +8,7 @@ import { agentOperations } from "./agent-operations.ts";
 import { agentPairing } from "./agent-pairing.ts";
 import {
   bucketsQuery,
+  bytes,
   checkpointName,
   dirtyCountSchema,
   diskTarget,
@@ -126,7 +127,8 @@ export const recordedCheckpointInput = z.strictObject({
   id: checkpointName,
   parentId: checkpointName.nullable(),
   createdAt: isoTime,
-  disks: z.array(z.strictObject({ target: diskTarget })).max(LIMITS.disksPerVm),
+  /** `granularity`: what the bitmap was made with, where the caller knows it; another one now is another bitmap. */
+  disks: z.array(z.strictObject({ target: diskTarget, granularity: bytes.min(1).optional() })).max(LIMITS.disksPerVm),
   /** Absent: `active`. One that is being made or deleted is not expected on the host, and is no stranger there. */
   state: z.enum(model.RECORD_STATES).optional(),
   /** How the backup that made it ended; absent: taken as finished. */

@@ -120,6 +120,8 @@ export const findingSchema = z.object({
     record: z.string().nullable(),
     metadata: z.string().nullable(),
     bitmap: z.string().nullable(),
+    observedAt: isoTime.nullish(),
+    source: z.enum(["qmp", "image"]).nullish(),
   }),
   explanation: z.string(),
   consequence: z.string(),

@@ -91,7 +91,14 @@ export const diskBitmapSchema = z.object({
   layer: z.string(),
 }) satisfies z.ZodType<model.DiskBitmap>;
 
-export const chainFindingSchema = findingSchema.extend({ since: isoTime });
+export const chainFindingSchema = findingSchema.extend({
+  since: isoTime,
+  /** What each witness said, when that was read and from where: older than `host.observedAt` where it was not read since. */
+  evidence: findingSchema.shape.evidence.extend({
+    observedAt: isoTime.nullable(),
+    source: z.enum(["qmp", "image"]).nullable(),
+  }),
+});
 export type ChainFinding = z.infer<typeof chainFindingSchema>;
 
 export const diskVerdictSchema = z.object({
@@ -230,7 +237,7 @@ export const vmRoutes = {
   findings: oc
     .route({ method: "GET", path: "/vms/{vmId}/findings", summary: "Findings with their history, newest first" })
     .input(z.strictObject({ vmId, cursor, limit }))
-    .output(page(chainFindingSchema.extend({ endedAt: isoTime.nullable() }))),
+    .output(page(findingSchema.extend({ since: isoTime, endedAt: isoTime.nullable() }))),
   extents: oc
     .route({
       method: "GET",

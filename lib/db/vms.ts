@@ -139,6 +139,13 @@ export async function getObservation(db: Reader, id: number): Promise<Observatio
   return row?.body ?? null;
 }
 
+/** Where the bitmaps of a stored read were read. */
+export async function readSource(db: Reader, id: number): Promise<Observation["source"] | null> {
+  const source = sql<Observation["source"]>`${observations.body} ->> 'source'`;
+  const [row] = await db.select({ source }).from(observations).where(eq(observations.id, id));
+  return row?.source ?? null;
+}
+
 export type VmSummary = {
   name: string;
   hostId: string | null;

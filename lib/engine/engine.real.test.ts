@@ -51,6 +51,9 @@ const chainOf = async (engine: Engine, vmId: string): Promise<Chain> => {
 };
 const kindsOf = (chain: Chain) => chain.findings.map((finding) => finding.id);
 
+const validate = async (engine: Engine, vmId: string) =>
+  (await call(engine, "POST", `/vms/${vmId}/validate`, { role: "support" })).body;
+
 /** Records what libvirt has, as another manager would. */
 async function register(engine: Engine, vmId: string, id: string, parentId: string | null) {
   const body = { id, parentId, createdAt: "2026-01-01T00:00:00Z", disks: ["vda"] };
@@ -175,14 +178,16 @@ test("a VM that cannot be read keeps what was read, its agreement is unknown and
 });
 
 test("a disk that cannot be read keeps its findings and their age, and the VM does not agree", async () => {
-  const { engine, host, vmId } = await openOne("locked");
+  const { engine, host, vmId, url } = await openOne("locked");
   host.sim.checkpoint(vmId, "cp1");
   await readAll(engine);
   await register(engine, vmId, "cp1", null);
   host.sim.removeBitmap(vmId, "vda", "cp1");
   await readAll(engine);
-  const before = (await chainOf(engine, vmId)).findings;
+  const shown = await chainOf(engine, vmId);
+  const before = shown.findings;
   expect(before.map((finding) => finding.kind)).toEqual(["bitmap.missing"]);
+  expect(before[0]?.evidence).toMatchObject({ observedAt: shown.host.observedAt, source: "qmp" });
   host.sim.changeDisk(vmId, "vda", (disk) => {
     disk.failure = "image-locked";
   });
@@ -192,6 +197,25 @@ test("a disk that cannot be read keeps its findings and their age, and the VM do
     before.map(({ id, since }) => ({ id, since })),
   );
   expect(chain.host.disks[0]).toMatchObject({ bitmaps: null, error: { code: "image-locked" } });
+
+  // What was said of the disk is as old as the read that showed it, however often it cannot be looked at again.
+  const written = () => query(url, "select xmin::text as written from findings where ended_at is null");
+  const once = await written();
+  await readAll(engine);
+  await readAll(engine);
+  const later = await chainOf(engine, vmId);
+  expect(Date.parse(later.host.observedAt ?? "")).toBeGreaterThan(Date.parse(shown.host.observedAt ?? ""));
+  expect(later.findings[0]?.evidence).toEqual(before[0]?.evidence);
+  expect(await written()).toEqual(once);
+  host.sim.changeDisk(vmId, "vda", (disk) => {
+    disk.failure = null;
+  });
+  await readAll(engine);
+  const again = await chainOf(engine, vmId);
+  expect(again.findings.map(({ id, since }) => ({ id, since }))).toEqual(
+    before.map(({ id, since }) => ({ id, since })),
+  );
+  expect(again.findings[0]?.evidence.observedAt).toBe(again.host.observedAt);
 });
 
 test("a host that is gone makes its VMs offline and unknown, and what was read stays", async () => {
@@ -318,6 +342,10 @@ test("an image that was put back from before is found, and stays found after its
   const chain = await chainOf(engine, vmId);
   expect(kindsOf(chain)).toEqual(["bitmap.rewound|cp1|vda|cp1"]);
   expect(chain.nextBackup[0]?.verdict).toBe("full");
+  expect(await validate(engine, vmId)).toMatchObject({
+    valid: false,
+    findings: [{ id: "bitmap.rewound|cp1|vda|cp1", severity: "loss" }],
+  });
 });
 
 test("a bitmap made anew with another granularity is no base any more, whatever it counts", async () => {
@@ -336,6 +364,26 @@ test("a bitmap made anew with another granularity is no base any more, whatever 
     { id: "bitmap.granularity-differs|cp1|vda|cp1", severity: "loss", reason: "from-record", remedies: ["heal"] },
   ]);
   expect(chain.nextBackup[0]).toMatchObject({ verdict: "full", reason: "bitmap-remade" });
+  expect(await validate(engine, vmId)).toMatchObject({
+    valid: false,
+    findings: [{ id: "bitmap.granularity-differs|cp1|vda|cp1", severity: "loss" }],
+  });
+});
+
+test("validating a VM whose image was put back says so before anybody else has looked, and writes nothing of it down", async () => {
+  const { engine, host, vmId, url } = await openOne("validate-rewound");
+  host.sim.checkpoint(vmId, "cp1");
+  host.sim.write(vmId, "vda", 40 * 65_536);
+  await readAll(engine);
+  await register(engine, vmId, "cp1", null);
+  await readAll(engine);
+  const before = await snapshot(url, ["audit_log"]);
+  expect(await validate(engine, vmId)).toMatchObject({ valid: true, findings: [] });
+  host.sim.changeDisk(vmId, "vda", (disk) => {
+    for (const bitmap of disk.layers[0]?.bitmaps ?? []) bitmap.dirtyBytes = 10 * 65_536;
+  });
+  expect(await validate(engine, vmId)).toMatchObject({ valid: false, findings: [{ kind: "bitmap.rewound" }] });
+  expect(await snapshot(url, ["audit_log"])).toBe(before);
 });
 
 test("a snapshot that was committed and one that is taken at the same path again are no rewind", async () => {

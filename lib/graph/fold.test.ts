@@ -26,7 +26,7 @@ describe("foldRuns", () => {
   test("the checkpoints of a replaced disk fold as differing, never as agreeing", () => {
     const chain = graphChain(healthyLine(200));
     const subject = { checkpointId: null, disk: "vda", bitmap: null };
-    chain.findings = [{ id: "f", kind: "disk.replaced", severity: "loss", subject, acknowledged: false }];
+    chain.findings = [{ id: "f", kind: "disk.replaced", severity: "loss", subject, reason: null, acknowledged: false }];
     const folds = foldRuns(graphNodes(chain)).filter((item) => item.type === "fold");
     expect(folds.map(({ count, match }) => [count, match])).toEqual([[196, "differs"]]);
   });

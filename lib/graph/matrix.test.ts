@@ -37,7 +37,14 @@ describe("bitmapMatrix", () => {
     const finding = (kind: "bitmap.rewound" | "disk.replaced", acknowledged: boolean) => {
       const chain = graphChain(input);
       chain.findings = [
-        { id: kind, kind, severity: "loss", subject: { checkpointId: null, disk: "vda", bitmap: null }, acknowledged },
+        {
+          id: kind,
+          kind,
+          severity: "loss",
+          subject: { checkpointId: null, disk: "vda", bitmap: null },
+          reason: null,
+          acknowledged,
+        },
       ];
       return bitmapMatrix(chain).rows.map((row) => row.cells.map(({ state }) => state));
     };
@@ -48,6 +55,21 @@ describe("bitmapMatrix", () => {
     expect(finding("bitmap.rewound", false)).toEqual(quarantined);
     expect(finding("disk.replaced", false)).toEqual(quarantined);
     expect(finding("disk.replaced", true)[0]).toEqual(["recording", "recording"]);
+  });
+
+  test("a bitmap that was made anew is not shown as recording, and its neighbours keep their state", () => {
+    const chain = graphChain(healthyInput({ parents: [null, 0], targets: ["vda", "vdb"], covers: () => true }));
+    const cellsWith = (reason: string) => {
+      const subject = { checkpointId: "cp1", disk: "vda", bitmap: "cp1" };
+      const kind = "bitmap.granularity-differs" as const;
+      chain.findings = [{ id: kind, kind, severity: "loss", subject, reason, acknowledged: false }];
+      return bitmapMatrix(chain).rows.map((row) => row.cells.map(({ state }) => state));
+    };
+    expect(cellsWith("from-record")).toEqual([
+      ["recording", "not-trusted"],
+      ["recording", "recording"],
+    ]);
+    expect(cellsWith("between-layers")[0]).toEqual(["recording", "recording"]);
   });
 
   test("a host that was never read leaves every covered cell at cannot-tell", () => {

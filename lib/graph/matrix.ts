@@ -1,12 +1,13 @@
 /** Disks × checkpoints: the state of every bitmap in one table. */
 import type { BitmapState, DiskBitmap } from "#chain/model.ts";
 import { graphNodes } from "./nodes.ts";
-import { quarantinedDisks } from "./quarantine.ts";
+import { distrustOf } from "./quarantine.ts";
 import type { GraphChain, GraphDisk, GraphNode } from "./types.ts";
 
 /**
  * `unknown` is a bitmap that nobody claims; `cannot-tell` is one that was not read. They are opposites.
- * `not-trusted` looks healthy to QEMU and libvirt, but its disk was rewound or replaced: what it says is not so.
+ * `not-trusted` looks healthy to QEMU and libvirt, but its disk was rewound or replaced, or it was made anew: what it says is
+ * not so.
  */
 export const CELL_STATES = [
   "recording",
@@ -52,20 +53,18 @@ export function bitmapMatrix(chain: GraphChain, nodes: readonly GraphNode[] = gr
     ...[...strange].sort().map((id) => ({ id, type: "bitmap" as const })),
   ];
   const targets = new Set([...attached.keys(), ...nodes.flatMap((node) => node.disks)]);
-  const quarantined = quarantinedDisks(chain);
+  const isDistrusted = distrustOf(chain);
   const rows = [...targets].sort().map((target): MatrixRow => {
     const disk = attached.get(target) ?? null;
-    const isTrusted = !quarantined.has(target);
     const bitmaps = disk?.bitmaps ? new Map(disk.bitmaps.map((bitmap) => [bitmap.name, bitmap])) : null;
     const claimed = covers.get(target) ?? new Map<string, string>();
-    const cells = columns.map((column) => cellOf(column, claimed, bitmaps));
-    return { target, disk, cells: isTrusted ? cells : cells.map(distrust) };
+    const cells = columns.map((column): MatrixCell => {
+      const cell = cellOf(column, claimed, bitmaps);
+      return isDistrusted(column.id, target, cell.state) ? { ...cell, state: "not-trusted" } : cell;
+    });
+    return { target, disk, cells };
   });
   return { columns, rows };
-}
-
-function distrust(cell: MatrixCell): MatrixCell {
-  return cell.state === "recording" || cell.state === "busy" ? { ...cell, state: "not-trusted" } : cell;
 }
 
 function cellOf(

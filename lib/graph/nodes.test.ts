@@ -59,7 +59,7 @@ describe("graphNodes", () => {
         healthyInput({ parents: [null, 0], targets: ["vda", "vdb"], covers: (cp, disk) => cp === 0 || disk === "vdb" }),
       );
       const subject = { checkpointId: null, disk: "vda", bitmap: null };
-      chain.findings = [{ id: kind, kind, severity: "loss", subject, acknowledged: false }];
+      chain.findings = [{ id: kind, kind, severity: "loss", subject, reason: null, acknowledged: false }];
       expect(graphNodes(chain).map(({ id, match }) => [id, match])).toEqual([
         ["cp0", "differs"],
         ["cp1", "both"],

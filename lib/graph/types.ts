@@ -18,6 +18,7 @@ export type GraphFinding = {
   kind: FindingKind;
   severity: Severity;
   subject: { checkpointId: string | null; disk: string | null; bitmap: string | null };
+  reason: string | null;
   acknowledged: boolean;
 };
 

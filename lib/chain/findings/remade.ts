@@ -5,7 +5,7 @@ import type { Finding } from "../model.ts";
 export const OF_ANOTHER_GRANULARITY = "from-record";
 
 /** `checkpoint|disk` of each bitmap that lacks what was written before somebody made it anew. None of them may be a base. */
-export function remadeBitmaps(findings: readonly Finding[]): ReadonlySet<string> {
+export function remadeBitmaps(findings: readonly Pick<Finding, "kind" | "reason" | "subject">[]): ReadonlySet<string> {
   const remade = findings.filter(
     ({ kind, reason }) => kind === "bitmap.granularity-differs" && reason === OF_ANOTHER_GRANULARITY,
   );

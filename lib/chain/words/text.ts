@@ -1,5 +1,5 @@
 /** Plain text for tickets and calls: the same finding gives the same text, without local times or colours. */
-import type { Finding } from "../model.ts";
+import type { Finding, Observation } from "../model.ts";
 import { SEVERITY_LABELS } from "./axes.ts";
 import { findingTitle } from "./findings.ts";
 import { REMEDY_LABELS } from "./remedies.ts";
@@ -14,6 +14,12 @@ export type FindingTextContext = {
   url?: string | null;
 };
 
+const SOURCES: Readonly<Record<Observation["source"], string>> = { qmp: "QMP", image: "the image file" };
+
+/** Where bitmaps were read, to be put behind a time. */
+export const sourceWords = (source: Observation["source"] | null | undefined): string =>
+  source ? ` from ${SOURCES[source]}` : "";
+
 export function findingAsText(finding: Finding, ctx: FindingTextContext): string {
   const { evidence } = finding;
   const lines: (readonly [string, string | null | undefined])[] = [
@@ -25,6 +31,7 @@ export function findingAsText(finding: Finding, ctx: FindingTextContext): string
     ["Record", evidence.record],
     ["libvirt", evidence.metadata],
     ["Disk", evidence.bitmap],
+    ["As read", evidence.observedAt ? `${evidence.observedAt}${sourceWords(evidence.source)}` : null],
     ["Owner", finding.owner === null ? null : `probably ${finding.owner}`],
     ["Meaning", finding.explanation],
     ["Consequence", finding.consequence],

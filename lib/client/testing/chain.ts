@@ -75,7 +75,7 @@ export function anyFinding(patch: Partial<ChainFinding> = {}): ChainFinding {
     severity: "full",
     subject: { checkpointId: "cp0", disk: "vda", bitmap: "cp0" },
     reason: null,
-    evidence: { record: null, metadata: null, bitmap: null },
+    evidence: { record: null, metadata: null, bitmap: null, observedAt: READ_AT, source: "qmp" },
     explanation: "The bitmap is not there.",
     consequence: "The next backup of this disk is full.",
     remedies: [],

@@ -104,6 +104,12 @@ test("a checkpoint that libvirt does not list stands while its bitmaps cannot be
   expect(judge({ ...input, observation: { ...input.observation, disks } }, before).findings).toEqual([]);
 });
 
+test("a finding is told apart from those that the observation itself shows when it stands on an earlier one", () => {
+  const { input, findings } = rewound();
+  expect([...judge(input, findings).carried]).toEqual([]);
+  expect([...judge({ ...input, samples: [] }, findings).carried]).toEqual(["bitmap.rewound|cp1|vda|cp1"]);
+});
+
 test("an accepted finding is carried over as accepted", () => {
   const { input, findings } = rewound();
   const record = { ...input.record, acknowledged: ["bitmap.rewound|cp1|vda|cp1"] };

@@ -8,6 +8,8 @@ import { nextBackup, summariseNextBackup } from "#chain/verdict.ts";
 
 export type Judgement = {
   findings: Finding[];
+  /** Ids of those that this observation does not show itself: they stand on an earlier one. */
+  carried: ReadonlySet<string>;
   verdicts: DiskVerdict[];
   nextBackup: NextBackup;
   agreement: Agreement;
@@ -24,7 +26,9 @@ export function judge(
 ): Judgement {
   const { record, observation } = input;
   const before = stood.filter(({ kind, subject }) => kind !== "bitmap.rewound" || !undone.has(subject.disk ?? ""));
-  const found = carryProofs({ previous: before, current: findDrift(input), observation, record });
+  const current = findDrift(input);
+  const shown = new Set(current.map(({ id }) => id));
+  const found = carryProofs({ previous: before, current, observation, record });
   const ids = new Set(found.map((finding) => finding.id));
   const seen = lookAt(input);
   const kept = before.filter(
@@ -36,6 +40,7 @@ export function judge(
   const verdicts = nextBackup({ record, observation, findings, inFlight });
   return {
     findings,
+    carried: new Set(findings.flatMap(({ id }) => (shown.has(id) ? [] : [id]))),
     verdicts,
     nextBackup: summariseNextBackup(verdicts),
     agreement: agreementOf({ observation, findings, activeElsewhere }),

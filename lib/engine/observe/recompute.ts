@@ -1,6 +1,5 @@
 /** Brings findings and summary of one VM in line with its record and its newest read, inside the caller's transaction. */
 import { countsOf } from "#chain/digest.ts";
-import { findUndoneRewinds } from "#chain/findings/index.ts";
 import type { DirtyCount, DriftInput, Finding, Observation, ObserveError } from "#chain/model.ts";
 import { isLive } from "#chain/trust.ts";
 import {
@@ -9,28 +8,24 @@ import {
   getObservation,
   type KindSummary,
   learnGranularities,
-  listDisks,
-  listInFlight,
-  listOpenFindings,
+  type listDisks,
   listPresence,
   lockVm,
   NO_FINDING_RANK,
   notifyChange,
   type Presence,
   raisePeaks,
-  readCountsOfEarlierRuns,
-  readPeaks,
   readRecord,
-  readRunningBackup,
   replaceFindings,
   saveSummary,
   severityRank,
   type Tx,
 } from "#db/index.ts";
 import type { Engine } from "../state.ts";
-import { judge } from "./judge.ts";
+import { readJudgement } from "./judgement.ts";
+import { withLastSight } from "./last-sight.ts";
 import { committedCounts, unknownGranularities } from "./learn.ts";
-import { activeElsewhere, chooseSpeaker } from "./speaker.ts";
+import { chooseSpeaker } from "./speaker.ts";
 
 export type Recomputed = {
   /** Hosts to read again before two hosts are believed to run the VM. */
@@ -77,13 +72,6 @@ export async function readSpeakersObservation(
   return body && { ...withCounts(body, speaker), observedAt: speaker.observedAt ?? body.observedAt };
 }
 
-/** A host that shows the VM too, and when it was last read. */
-export const seenAt = ({ hostId, hostName, observedAt, triedAt }: Presence) => ({
-  hostId,
-  hostName,
-  observedAt: observedAt ?? triedAt,
-});
-
 /** The stored body with the newest counts: an observation that changed in nothing else is not stored again. */
 function withCounts(observation: Observation, { counts }: Presence): Observation {
   if (counts.length === 0) return observation;
@@ -119,24 +107,15 @@ export async function recompute(tx: Tx, { config }: Pick<Engine, "config">, vmId
     await notifyChange(tx, { type: "vm", vmId });
     return NOTHING;
   }
-  const { proven, toRead } = activeElsewhere(presences, speaker);
-  const migrates = observation.job.ok && observation.job.value.operation === "migration";
-  const disks = await listDisks(tx, vmId);
-  const input: DriftInput = {
+  const { input, judged, disks, migrates, toRead } = await readJudgement(tx, config, {
+    vmId,
     record,
-    hostId: speaker.hostId,
+    presences,
+    speaker,
     observation,
-    samples: await readPeaks(tx, vmId),
-    inFlight: await listInFlight(tx, vmId),
-    activeElsewhere: migrates ? [] : proven.map(seenAt),
-    provenMoves: isLive(observation) ? disks.filter((disk) => disk.moveProven).map((disk) => disk.target) : [],
-    runningBackup: await readRunningBackup(tx, vmId),
-    jobLimitMs: config.policy.jobLimitSeconds * 1_000,
-  };
-  const before = await listOpenFindings(tx, vmId);
-  const judged = judge(input, before, await readUndone(tx, input, before, speaker));
+  });
   const at = new Date(observation.observedAt);
-  await replaceFindings(tx, vmId, judged.findings, at);
+  await replaceFindings(tx, vmId, await withLastSight(tx, vm, judged), at);
 
   // Only what nothing speaks against becomes the new point of comparison.
   const doubted = new Set(
@@ -181,23 +160,6 @@ export async function recompute(tx: Tx, { config }: Pick<Engine, "config">, vmId
 }
 
 const isRepairable = ({ remedies }: Finding): boolean => remedies.includes("redefine") || remedies.includes("heal");
-
-/**
- * Only the first look at a new run can prove that the right image was put back: later, writes have blurred the counts.
- * See lib/decisions/a-rewind-stands.md.
- */
-async function readUndone(
-  tx: Tx,
-  { observation, samples }: DriftInput,
-  before: readonly Finding[],
-  speaker: { activeSince: string | null; observedAt: string | null },
-): Promise<ReadonlySet<string>> {
-  const isFirstLook = speaker.activeSince !== null && speaker.activeSince === speaker.observedAt;
-  const isRewound = before.some((finding) => finding.kind === "bitmap.rewound");
-  if (!isRewound || !isFirstLook || observation.runtimeId === null) return new Set();
-  const lastRun = await readCountsOfEarlierRuns(tx, observation.vmId, observation.runtimeId);
-  return findUndoneRewinds({ observation, peaks: samples, lastRun });
-}
 
 /** Whether a count is worth writing: most of a long chain did not move since the last read. */
 function higherThan(peaks: readonly DirtyCount[]): (count: DirtyCount) => boolean {

@@ -39,6 +39,13 @@ export function chooseSpeaker<T extends HostView>(views: readonly T[], current: 
   return ranked[0] ?? null;
 }
 
+/** A host that shows the VM too, and when it was last read. */
+export const seenAt = ({ hostId, hostName, observedAt, triedAt }: HostView & { triedAt: string }) => ({
+  hostId,
+  hostName,
+  observedAt: observedAt ?? triedAt,
+});
+
 export type Elsewhere<T> = {
   /** Both were read after both had begun to run it. */
   proven: T[];

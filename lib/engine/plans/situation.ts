@@ -1,7 +1,7 @@
 import type { DriftInput, Finding, Observation, ObserveError, VmRecord } from "#chain/model.ts";
 import { getVm, listOpenFindings, listPresence, type Reader, readRecord, readRestoreFiles } from "#db/index.ts";
-import { readSpeakersObservation, seenAt } from "../observe/recompute.ts";
-import { activeElsewhere, chooseSpeaker } from "../observe/speaker.ts";
+import { readSpeakersObservation } from "../observe/recompute.ts";
+import { activeElsewhere, chooseSpeaker, seenAt } from "../observe/speaker.ts";
 
 /** Everything that a plan is computed from, as the database knows it at one moment. */
 export type Situation = {

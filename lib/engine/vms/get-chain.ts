@@ -1,5 +1,5 @@
 import { summariseBitmaps } from "#chain/bitmaps.ts";
-import type { DiskObservation, DiskVerdict, Freshness, Observation, RecordCheckpoint } from "#chain/model.ts";
+import type { DiskObservation, DiskVerdict, Finding, Freshness, Observation, RecordCheckpoint } from "#chain/model.ts";
 import { orderCheckpoints } from "#chain/order.ts";
 import { isLive, readCheckpoints } from "#chain/trust.ts";
 import type { Chain } from "#contract/engine-vms.ts";
@@ -104,7 +104,10 @@ async function readChain(context: Context, tx: Tx, vmId: string): Promise<Chain>
       ...toHost(observation),
       error,
     },
-    findings: await listOpenFindings(tx, vmId),
+    findings: (await listOpenFindings(tx, vmId)).map((finding) => ({
+      ...finding,
+      evidence: { ...finding.evidence, ...sightOf(finding.evidence, vm.observedAt, observation) },
+    })),
     nextBackup: vm.verdicts.map((verdict) => ({
       ...toVerdict(verdict, isDoubted),
       isBaseBackedUp: verdict.from === null ? null : restorePoints.has(`${verdict.from}|${verdict.disk}`),
@@ -112,6 +115,12 @@ async function readChain(context: Context, tx: Tx, vmId: string): Promise<Chain>
     agreement: row.agreement,
     freshness: row.freshness,
   };
+}
+
+/** When and where a finding was last shown: on the read that stands, unless it had to be carried over it. */
+function sightOf({ observedAt, source }: Finding["evidence"], readAt: string | null, observation: Observation | null) {
+  if (observedAt !== undefined) return { observedAt, source: source ?? null };
+  return { observedAt: readAt, source: observation?.source ?? null };
 }
 
 const isPast = (freshness: Freshness): boolean => freshness === "stale" || freshness === "offline";

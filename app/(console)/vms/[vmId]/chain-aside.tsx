@@ -26,7 +26,7 @@ export function ChainAside(props: {
   planning: Planning;
   noPrune: string | null;
   onPrune: () => void;
-  lastBackup: Vm["lastBackup"] | undefined;
+  lastBackup: Vm["lastBackup"] | "unread" | undefined;
   noBackup: string | null;
   noFullBackup: string | null;
   /** The backup that is being started, and why the last one was not. */

@@ -47,6 +47,8 @@ export function ChainStage(props: {
         disk={url.disk}
         bitmap={url.cp}
         isRunning={chain.vm.power === "running" || chain.vm.power === "paused"}
+        verdicts={chain.nextBackup}
+        past={past}
         onChoose={(disk, cp) => setUrl({ disk, cp })}
       />
     );

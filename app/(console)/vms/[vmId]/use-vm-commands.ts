@@ -119,13 +119,6 @@ export function useVmCommands({ chain, nodes, findings, isKnown, url, setUrl, vi
         announce(`Overlay: ${next}`);
       },
     },
-    {
-      id: "copy-link",
-      title: "Copy link to what is shown",
-      group: "Share",
-      key: "y",
-      run: () => void copy(here(), "the link"),
-    },
     { id: "copy-text", title: "Copy what is selected as text", group: "Share", key: "c", run: copySelection },
     {
       id: "back-out",

@@ -88,6 +88,7 @@ export function VmScreen({ vmId }: { vmId: string }) {
 function ChainScreen({ chain, notices }: { chain: Chain; notices: ReactNode }) {
   const queries = engineQueries(useApi());
   const vm = useQuery(queries.vm(chain.vm.id));
+  const isVmUnread = useIsOld(vm);
   const me = useQuery(queries.me());
   const [url, setUrl] = useQueryStates(chainParsers, { history: "replace" });
   const { observe, validate } = useVmReads(chain.vm.id);
@@ -130,7 +131,8 @@ function ChainScreen({ chain, notices }: { chain: Chain; notices: ReactNode }) {
       <div className="mx-auto max-w-[100rem] space-y-3 px-3 py-3 sm:px-4">
         <VmHeader
           chain={chain}
-          vm={vm.data}
+          vm={isVmUnread ? undefined : vm.data}
+          isVmUnread={isVmUnread}
           isObserving={observe.isPending}
           isValidating={validate.isPending}
           noObserve={whyNot(canObserve(situation))}
@@ -168,7 +170,7 @@ function ChainScreen({ chain, notices }: { chain: Chain; notices: ReactNode }) {
             planning={planning}
             noPrune={noPrune}
             onPrune={() => setPrune("upTo")}
-            lastBackup={vm.data?.lastBackup}
+            lastBackup={isVmUnread ? "unread" : vm.data?.lastBackup}
             noBackup={noBackup}
             noFullBackup={noFullBackup}
             backUp={{
