@@ -68,7 +68,7 @@ export function ListRows<T>(props: {
                 key={props.keyOf(item)}
                 data-row
                 tabIndex={-1}
-                className="scroll-mt-24 scroll-mb-4 border-t border-line align-top hover:bg-hover max-md:flex max-md:flex-wrap max-md:gap-x-3 max-md:gap-y-1 max-md:px-3 max-md:py-2.5"
+                className="scroll-mt-24 scroll-mb-4 border-t focus-visible:-outline-offset-2 border-line align-top hover:bg-hover max-md:flex max-md:flex-wrap max-md:gap-x-3 max-md:gap-y-1 max-md:px-3 max-md:py-2.5"
               >
                 {columns.map((column) => (
                   <td

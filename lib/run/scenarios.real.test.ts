@@ -94,6 +94,15 @@ async function settle(scenario: Scenario, vmId: string, startedAt: number): Prom
   });
 }
 
+/** Where a backup could succeed with wrong data in it, the validation over the complete set names why and is not valid. */
+async function expectInvalid(vmId: string, { findings }: Chain): Promise<void> {
+  const losses = findings.filter(({ severity }) => severity === "loss").map(({ id }) => id);
+  if (losses.length === 0) return;
+  const validation = await api.vms.validate({ vmId });
+  expect(validation.valid).toBe(false);
+  expect(validation.findings.map(({ id }) => id)).toEqual(expect.arrayContaining(losses));
+}
+
 /** A domain that hung is asked again by itself after a pause: until then the answer stays "cannot tell". */
 async function observeUntilRead(vmId: string): Promise<Chain> {
   return await waitFor<Chain>("the VM should be readable again", 20_000, async () => {
@@ -117,7 +126,8 @@ async function proveScenario(scenario: Scenario): Promise<void> {
 
     const startedAt = Date.now();
     await applyScenario(lab, scenario, vm);
-    await settle(scenario, vm.id, startedAt);
+    const chain = await settle(scenario, vm.id, startedAt);
+    await expectInvalid(vm.id, chain);
 
     await undoScenario(lab, vm);
     const undone = await observeUntilRead(vm.id);

@@ -1,7 +1,6 @@
 "use client";
 import type { useQueryStates } from "nuqs";
 import type { ChainViewName, chainParsers } from "#client/url-state.ts";
-import { ChainEmpty } from "#components/chain/chain-empty.tsx";
 import { ChainList } from "#components/chain/chain-list.tsx";
 import { loadLater } from "#components/ui/load-later.tsx";
 import { Skeleton } from "#components/ui/skeleton.tsx";
@@ -21,6 +20,8 @@ const BitmapMatrix = loadLater(
   Loading,
   () => isAsked("matrix"),
 );
+// Most chains have a checkpoint to draw.
+const ChainEmpty = loadLater(() => import("#components/chain/chain-empty.tsx").then((m) => m.ChainEmpty), Loading);
 const ExtentsPanel = loadLater(
   () => import("#components/extents/extents-panel.tsx").then((m) => m.ExtentsPanel),
   Loading,
