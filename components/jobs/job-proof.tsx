@@ -1,5 +1,6 @@
 import Link from "next/link";
 import { isOver } from "#client/job-states.ts";
+import { findUnforeseen } from "#client/proof.ts";
 import { AxisBadge } from "#components/patterns/axis-badge.tsx";
 import { FindingIds } from "#components/patterns/finding-ids.tsx";
 import { Moment } from "#components/patterns/moment.tsx";
@@ -35,10 +36,12 @@ export function JobProof({ job }: { job: JobView }) {
             <Findings
               title="Gone, as promised"
               ids={proof.gone}
-              none={job.kind === "backup" ? null : "Nothing was promised to go."}
+              none={job.kind === "backup" ? null : "No finding was promised to go."}
             />
-            <Findings title="Still there" ids={proof.left} none={null} isBad />
-            <Findings title="Not there before" ids={proof.appeared} none={null} isBad />
+            <Findings title="Still there" ids={proof.left} none={null} tone="bad" />
+            <Remains words={proof.remains} />
+            <Findings title="New, and not foreseen by the plan" ids={findUnforeseen(proof)} none={null} tone="bad" />
+            <Findings title="New, as the plan said" ids={proof.foreseen} none={null} tone="plain" />
             <p className="font-mono text-xs break-all text-ink-3">digest {proof.digest.slice(0, 16)}</p>
           </>
         )}
@@ -50,15 +53,42 @@ export function JobProof({ job }: { job: JobView }) {
   );
 }
 
-function Findings(props: { title: string; ids: string[]; none: string | null; isBad?: boolean }) {
-  const { title, ids, none } = props;
+const TONES = { ok: "font-medium text-ok", bad: "font-medium text-bad", plain: "font-medium" };
+
+function Title({ words, count, tone }: { words: string; count: number; tone: keyof typeof TONES }) {
+  return (
+    <h3 className={TONES[tone]}>
+      {words} <span className="font-normal text-ink-3">{count}</span>
+    </h3>
+  );
+}
+
+function Findings(props: { title: string; ids: string[]; none: string | null; tone?: keyof typeof TONES }) {
+  const { title, ids, none, tone = "ok" } = props;
   if (ids.length === 0) return none && <p className="text-ink-2">{none}</p>;
   return (
     <div>
-      <h3 className={props.isBad ? "font-medium text-bad" : "font-medium text-ok"}>
-        {title} <span className="font-normal text-ink-3">{ids.length}</span>
-      </h3>
+      <Title words={title} count={ids.length} tone={tone} />
       <FindingIds ids={ids} />
+    </div>
+  );
+}
+
+const SHOWN = 12;
+
+function Remains({ words }: { words: string[] }) {
+  if (words.length === 0) return null;
+  return (
+    <div>
+      <Title words="Still on the host, and was to be deleted" count={words.length} tone="bad" />
+      <ul className="space-y-0.5">
+        {words.slice(0, SHOWN).map((one) => (
+          <li key={one} className="break-words">
+            {one}
+          </li>
+        ))}
+        {words.length > SHOWN && <li className="text-ink-3">and {words.length - SHOWN} more</li>}
+      </ul>
     </div>
   );
 }

@@ -88,20 +88,24 @@ test("a failed job as text has where it stopped, our words, the host's own, what
   ]);
 });
 
-test("a job's proof names what is gone, what still stands and what is new", () => {
+test("a job's proof names what is gone, what still stands or is still on the host, and what is new: foreseen or not", () => {
   const proof = {
     observedAt: AT,
     digest: "0123456789abcdef0123",
     agreement: "differs",
     gone: ["bitmap.missing|cp3|vda|"],
     left: ["bitmap.gap|cp2|vda|"],
-    appeared: ["bitmap.unknown||vdb|x%7Cy%25"],
+    appeared: ["bitmap.unknown||vdb|x%7Cy%25", "disk.added||vdc|"],
+    foreseen: ["disk.added||vdc|"],
+    remains: ["bitmap cp1 on vda"],
   } as const;
   const text = jobAsText({ ...job, state: "succeeded", proof: structuredClone(proof) as never }, URL);
   expect(text).toContain("read 2026-03-04T05:06:07Z, differs, digest 0123456789abcdef\n");
   expect(text).toContain("gone, as promised: Bitmap missing: checkpoint cp3, disk vda\n");
   expect(text).toContain("still there: Bitmap missing in an upper layer: checkpoint cp2, disk vda\n");
-  expect(text).toContain("not there before: Bitmap that nobody claims: disk vdb, bitmap x|y%\n");
+  expect(text).toContain("new, and not foreseen: Bitmap that nobody claims: disk vdb, bitmap x|y%\n");
+  expect(text).toContain("new, as foreseen: ");
+  expect(text).toContain("still on the host: bitmap cp1 on vda\n");
   expect(text).not.toContain("not read afterwards");
 });
 

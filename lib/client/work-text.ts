@@ -6,6 +6,7 @@ import type { BackupView } from "#contract/engine-backups.ts";
 import type { JobView } from "#contract/engine-jobs.ts";
 import { formatBytes, toIsoUtc } from "./format.ts";
 import { workTitle } from "./intents.ts";
+import { findUnforeseen } from "./proof.ts";
 import { skewText } from "./skew.ts";
 import {
   BACKUP_KIND_WORDS,
@@ -93,7 +94,9 @@ function proofLines(proof: JobView["proof"]): string[] {
     `read ${time(proof.observedAt)}, ${proof.agreement}, digest ${proof.digest.slice(0, 16)}`,
     ...proof.gone.map((id) => `gone, as promised: ${titleOf(id)}`),
     ...proof.left.map((id) => `still there: ${titleOf(id)}`),
-    ...proof.appeared.map((id) => `not there before: ${titleOf(id)}`),
+    ...proof.remains.map((words) => `still on the host: ${words}`),
+    ...findUnforeseen(proof).map((id) => `new, and not foreseen: ${titleOf(id)}`),
+    ...proof.foreseen.map((id) => `new, as foreseen: ${titleOf(id)}`),
   ];
 }
 

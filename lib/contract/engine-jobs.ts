@@ -70,8 +70,11 @@ export const jobSchema = jobRowSchema.extend({
       /** Promised findings that are gone, and those that still stand. */
       gone: z.array(z.string()),
       left: z.array(z.string()),
-      /** Findings that were not there before. */
+      /** Findings that were not there before, and those of them that the plan had said would be there. */
       appeared: z.array(z.string()),
+      foreseen: z.array(z.string()).default([]),
+      /** In words, what the plan deletes on the host and the read still shows there: the job has failed then. */
+      remains: z.array(z.string()).default([]),
     })
     .nullable(),
 });

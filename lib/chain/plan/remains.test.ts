@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { healthyLine } from "../testing/healthy.ts";
 import type { PlanAction } from "./model.ts";
-import { findRemains, remainsWords } from "./remains.ts";
+import { findRemains, listRemains, sayRemains } from "./remains.ts";
 
 const read = () => healthyLine(3, ["vda", "vdb"]).observation;
 const CP1: PlanAction[] = [{ verb: "host.delete-checkpoints", ids: ["cp1"] }];
@@ -15,7 +15,7 @@ test("a checkpoint that was to be deleted remains as its definition and as every
       { disk: "vdb", bitmap: "cp1" },
     ],
   });
-  expect(remainsWords(remains)).toBe("checkpoint cp1, bitmap cp1 on vda, bitmap cp1 on vdb");
+  expect(sayRemains(remains)).toBe("checkpoint cp1, bitmap cp1 on vda, bitmap cp1 on vdb");
 });
 
 test("of bitmaps that were named alone only those on the named disks remain", () => {
@@ -24,7 +24,7 @@ test("of bitmaps that were named alone only those on the named disks remain", ()
 });
 
 test("what a plan does not delete on the host is no remains, and neither is what was not read", () => {
-  expect(remainsWords(findRemains(read(), [{ verb: "record.delete", ids: ["cp1"] }, { verb: "prove" }]))).toBeNull();
+  expect(listRemains(findRemains(read(), [{ verb: "record.delete", ids: ["cp1"] }, { verb: "prove" }]))).toEqual([]);
   const unread = read();
   const error = { code: "image-locked" as const, message: "", hostMessage: null, retryable: true };
   unread.checkpoints = { ok: false, error };
@@ -34,6 +34,6 @@ test("what a plan does not delete on the host is no remains, and neither is what
 
 test("many remains are counted and not listed", () => {
   const ids = ["cp0", "cp1", "cp2"];
-  const words = remainsWords(findRemains(read(), [{ verb: "host.delete-checkpoints", ids }]));
+  const words = sayRemains(findRemains(read(), [{ verb: "host.delete-checkpoints", ids }]));
   expect(words).toBe("checkpoint cp0, checkpoint cp1, checkpoint cp2 and 6 more");
 });

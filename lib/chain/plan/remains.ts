@@ -31,13 +31,16 @@ export function findRemains(observation: Observation, actions: readonly PlanActi
   };
 }
 
-/** In words, or null when nothing remains. */
-export function remainsWords({ checkpoints, bitmaps }: Remains): string | null {
-  const parts = [
+/** Each in words. */
+export function listRemains({ checkpoints, bitmaps }: Remains): string[] {
+  return [
     ...checkpoints.map((id) => `checkpoint ${id}`),
     ...bitmaps.map(({ disk, bitmap }) => `bitmap ${bitmap} on ${disk}`),
   ];
-  if (parts.length === 0) return null;
-  const rest = parts.length > 4 ? ` and ${parts.length - 3} more` : "";
-  return (rest ? parts.slice(0, 3) : parts).join(", ") + rest;
+}
+
+/** All in one; many are counted. */
+export function sayRemains(remains: Remains): string {
+  const all = listRemains(remains);
+  return all.length > 4 ? `${all.slice(0, 3).join(", ")} and ${all.length - 3} more` : all.join(", ");
 }

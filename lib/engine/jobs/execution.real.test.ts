@@ -339,6 +339,38 @@ test("no row goes while the host still shows its checkpoint, whatever the steps 
   expect(await idsOf(engine, vmId)).toEqual(["cp1", "cp2", "cp3"]);
 });
 
+test("a job proves that what it deletes is gone from the host: when it is still there the job has failed and names it", async () => {
+  const { url, host, engine, vmId } = await openOne("not-gone");
+  const jobId = await applyNow(engine.db, vmId, { intent: "remove", checkpointIds: ["cp2"], bitmaps: [] });
+  const job = await getJob(engine.db.orm, jobId);
+  const before = job?.steps.filter((step) => step.verb !== "prove").map((step) => step.n);
+  await engine.db.pool.query("update job_steps set state = 'succeeded' where job_id = $1 and n = any($2)", [
+    jobId,
+    before,
+  ]);
+  await rig.newEngine(url, [host], { policy: POLICY });
+  expect(await ended(engine, jobId)).toMatchObject({
+    state: "failed",
+    error: "Everything was done, but the host still shows what was to be deleted: checkpoint cp2, bitmap cp2 on vda.",
+    proof: { left: [], remains: ["checkpoint cp2", "bitmap cp2 on vda"] },
+  });
+});
+
+test("what is new after a job and was not foreseen is named as such, and the job that kept its word has succeeded", async () => {
+  const { url, host, engine, vmId } = await openOne("news");
+  const [foreseen, other] = ["foreseen", "stray"].map((name) => `bitmap.unknown||vda|${name}`);
+  const jobId = await inTransaction(engine.db, async (tx) => {
+    await lockVm(tx, { id: vmId });
+    return enqueuePlan(tx, vmId, { ...(await planOf(tx, vmId, PRUNE)), appears: [foreseen ?? ""] });
+  });
+  host.sim.addBitmaps(vmId, "vda", ["foreseen", "stray"]);
+  await rig.newEngine(url, [host], { policy: POLICY });
+  const job = await ended(engine, jobId);
+  expect(job).toMatchObject({ state: "succeeded", error: null, proof: { remains: [], foreseen: [foreseen] } });
+  expect([...((job.proof?.appeared as string[]) ?? [])].sort()).toEqual([foreseen, other]);
+  expect(job.steps.at(-1)?.outcome).toContain("1 new that the plan did not foresee");
+});
+
 test("what cleans up after a job is made whole or not at all, and its end has its audit row", async () => {
   const { url, host, engine, vmId } = await openOne("one-clean-up");
   await engine.db.pool.query(

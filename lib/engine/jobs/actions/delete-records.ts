@@ -1,5 +1,5 @@
 import type { PlanAction, PlanStep } from "#chain/plan/model.ts";
-import { findRemains, remainsWords } from "#chain/plan/remains.ts";
+import { findRemains, sayRemains } from "#chain/plan/remains.ts";
 import { deleteCheckpoints } from "#db/index.ts";
 import { StepFailed } from "../failure.ts";
 import { changeRecord, type JobRun } from "../run.ts";
@@ -27,7 +27,7 @@ async function refuseRemains(run: JobRun, { ids }: DeleteAction): Promise<void> 
   const seen = isOnHost ? await look(run) : null;
   if (!seen) return;
   const { checkpoints, bitmaps } = findRemains(seen, actions);
-  const words = remainsWords({
+  const words = sayRemains({
     checkpoints: checkpoints.filter((id) => named.has(id)),
     bitmaps: bitmaps.filter(({ bitmap }) => named.has(bitmap)),
   });
