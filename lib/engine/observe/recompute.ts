@@ -4,7 +4,6 @@ import { findUndoneRewinds } from "#chain/findings/index.ts";
 import type { DirtyCount, DriftInput, Finding, Observation, ObserveError } from "#chain/model.ts";
 import { isLive } from "#chain/trust.ts";
 import {
-  acceptIdentity,
   endPeaks,
   getObservation,
   type KindSummary,
@@ -28,6 +27,7 @@ import {
   type Tx,
 } from "#db/index.ts";
 import type { Engine } from "../state.ts";
+import { acceptIdentities, settleProofs } from "./identities.ts";
 import { judge } from "./judge.ts";
 import { committedCounts, unknownGranularities } from "./learn.ts";
 import { activeElsewhere, chooseSpeaker } from "./speaker.ts";
@@ -122,6 +122,7 @@ export async function recompute(tx: Tx, { config }: Pick<Engine, "config">, vmId
   const { proven, toRead } = activeElsewhere(presences, speaker);
   const migrates = observation.job.ok && observation.job.value.operation === "migration";
   const disks = await listDisks(tx, vmId);
+  const proofs = await settleProofs(tx, disks, observation, speaker.hostId);
   const input: DriftInput = {
     record,
     hostId: speaker.hostId,
@@ -129,7 +130,7 @@ export async function recompute(tx: Tx, { config }: Pick<Engine, "config">, vmId
     samples: await readPeaks(tx, vmId),
     inFlight: await listInFlight(tx, vmId),
     activeElsewhere: migrates ? [] : proven.map(seenAt),
-    provenMoves: isLive(observation) ? disks.filter((disk) => disk.moveProven).map((disk) => disk.target) : [],
+    provenMoves: proofs.proven,
     runningBackup: await readRunningBackup(tx, vmId),
     jobLimitMs: config.policy.jobLimitSeconds * 1_000,
   };
@@ -138,13 +139,13 @@ export async function recompute(tx: Tx, { config }: Pick<Engine, "config">, vmId
   const at = new Date(observation.observedAt);
   await replaceFindings(tx, vmId, judged.findings, at);
 
-  // Only what nothing speaks against becomes the new point of comparison.
+  // What something speaks against is no point of comparison for the next read.
   const doubted = new Set(
     judged.findings.filter((f) => f.kind === "disk.replaced" || f.kind === "bitmap.rewound").map((f) => f.subject.disk),
   );
   const twoHosts = judged.findings.some((finding) => finding.kind === "vm.two-hosts");
   if (!twoHosts) {
-    await acceptIdentities(tx, input, disks, doubted);
+    await acceptIdentities(tx, input, disks, { doubted, settled: proofs.settled });
     if (isLive(observation) && observation.source === "qmp") {
       const ids = new Map(disks.map((disk) => [disk.target, disk.id]));
       const isHigher = higherThan(input.samples);
@@ -207,26 +208,6 @@ function higherThan(peaks: readonly DirtyCount[]): (count: DirtyCount) => boolea
     const peak = known.get(key(count));
     return peak?.granularity !== count.granularity || count.dirtyBytes > peak.dirtyBytes;
   };
-}
-
-async function acceptIdentities(
-  tx: Tx,
-  { observation, hostId }: DriftInput,
-  disks: Awaited<ReturnType<typeof listDisks>>,
-  doubted: ReadonlySet<string | null>,
-): Promise<void> {
-  for (const { target, identity, layers } of observation.disks) {
-    const disk = disks.find((item) => item.target === target);
-    if (!disk || !identity || !layers.ok || doubted.has(target)) continue;
-    const known = disk.identity;
-    const same =
-      known?.path === identity.path &&
-      known.device === identity.device &&
-      known.inode === identity.inode &&
-      known.size === identity.size &&
-      disk.identityHostId === hostId;
-    if (!same || disk.moveProven) await acceptIdentity(tx, disk.id, hostId, identity);
-  }
 }
 
 function summariseKinds(findings: { kind: string; severity: string }[]): KindSummary[] {
