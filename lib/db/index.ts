@@ -11,6 +11,7 @@ export * from "./findings.ts";
 export * from "./fleet.ts";
 export * from "./host-credentials.ts";
 export * from "./hosts.ts";
+export * from "./identities.ts";
 export * from "./jobs.ts";
 export * from "./leadership.ts";
 export * from "./leases.ts";

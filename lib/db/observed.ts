@@ -56,20 +56,6 @@ export async function saveIdentitySample(
   if (!same(last?.identity, sample.identity)) await tx.insert(identitySamples).values(sample);
 }
 
-/** Takes an identity as the disk's own: it was proven, or is the first. Ends a proof of a move. */
-export async function acceptIdentity(tx: Tx, diskId: string, hostId: string, identity: ImageIdentity): Promise<void> {
-  await tx.update(disks).set({ identity, identityHostId: hostId, moveProvenAt: null }).where(eq(disks.id, diskId));
-}
-
-/** A disk was seen to move with its bitmaps while the VM ran; `target` null: all disks of the VM were. */
-export async function proveMove(tx: Reader, vmId: string, target: string | null, at: Date): Promise<void> {
-  const which = target === null ? undefined : eq(disks.target, target);
-  await tx
-    .update(disks)
-    .set({ moveProvenAt: at })
-    .where(and(eq(disks.vmId, vmId), which));
-}
-
 const keyOf = (count: { target: string; bitmap: string; layerPath: string }) =>
   JSON.stringify([count.target, count.bitmap, count.layerPath]);
 

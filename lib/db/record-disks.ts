@@ -2,7 +2,7 @@
 import { and, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { ImageIdentity } from "../chain/model.ts";
 import type { Tx } from "./client.ts";
-import { acceptIdentity } from "./observed.ts";
+import { acceptIdentity } from "./identities.ts";
 import { changed } from "./record-changes.ts";
 import { dirtyPeaks, disks, vmCheckpointDiskMap } from "./schema/index.ts";
 

@@ -123,7 +123,11 @@ export async function listDisks(db: Reader, vmId: string) {
     virtualSize: disk.virtualSize,
     identity: disk.identity,
     identityHostId: disk.identityHostId,
-    moveProven: disk.moveProvenAt !== null,
+    moveProof: disk.moveProvenAt && {
+      at: iso(disk.moveProvenAt),
+      hostId: disk.moveProvenHostId,
+      runtimeId: disk.moveProvenRun,
+    },
     firstSeenAt: iso(disk.firstSeenAt),
     retiredAt: isoOrNull(disk.retiredAt),
   }));

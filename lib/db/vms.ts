@@ -174,20 +174,32 @@ export async function saveSummary(tx: Tx, vmId: string, summary: Partial<VmSumma
 }
 
 /**
- * Notes that VMs are as they were: their reads are as new as `at`. One statement for a whole sweep. Only those whose
- * speaker is this host and whose last attempt worked.
+ * Notes that VMs are as they were: their reads are as new as `at`. One statement for a whole sweep. Only where the host's
+ * last attempt worked and what it showed is still what was found unchanged, and no newer read came in between: the notes of
+ * a sweep are written late. A time ahead of `now` says nothing of which is newer, and gives way.
  */
-export async function touchUnchanged(tx: Tx, hostId: string, vmIds: string[], at: Date): Promise<void> {
-  if (vmIds.length === 0) return;
-  const list = sql`${sql.param(vmIds)}::uuid[]`;
+export async function touchUnchanged(
+  tx: Tx,
+  hostId: string,
+  reads: { vmId: string; digest: string }[],
+  at: Date,
+  now = new Date(),
+): Promise<void> {
+  if (reads.length === 0) return;
+  const ids = sql`${sql.param(reads.map(({ vmId }) => vmId))}::uuid[]`;
+  const digests = sql`${sql.param(reads.map(({ digest }) => digest))}::text[]`;
+  const time = sql`${at.toISOString()}::timestamptz`;
   // VM before presence, as whoever writes one read does: the other way round the two wait for each other for ever.
-  await tx.execute(sql`select from vms where id = any(${list}) order by id for no key update`);
+  await tx.execute(sql`select from vms where id = any(${ids}) order by id for no key update`);
   await tx.execute(sql`
-    update vm_presence set observed_at = ${at.toISOString()}::timestamptz, tried_at = ${at.toISOString()}::timestamptz
-    where host_id = ${hostId}::uuid and vm_id = any(${list})`);
-  await tx.execute(sql`
-    update vms set observed_at = ${at.toISOString()}::timestamptz, tried_at = ${at.toISOString()}::timestamptz
-    where host_id = ${hostId}::uuid and id = any(${list})`);
+    with touched as (
+      update vm_presence p set observed_at = ${time}, tried_at = ${time}
+      from unnest(${ids}, ${digests}) as r(vm_id, digest)
+      where p.host_id = ${hostId}::uuid and p.vm_id = r.vm_id and p.digest = r.digest and p.error is null
+        and (p.observed_at < ${time} or p.observed_at > ${now.toISOString()}::timestamptz)
+      returning p.vm_id)
+    update vms v set observed_at = ${time}, tried_at = ${time}
+    from touched t where v.id = t.vm_id and v.host_id = ${hostId}::uuid`);
 }
 
 /** VMs that a host was last seen to have, but that are not in its complete list. */

@@ -80,7 +80,7 @@ test("a sweep that finds nothing changed and a read of one VM lock in one order,
   let sweep: Promise<void> | null = null;
   await inTransaction(engine.db, async (tx) => {
     await lockVm(tx, { id: vmId });
-    sweep = inTransaction(engine.db, (other) => touchUnchanged(other, host, [vmId], at));
+    sweep = inTransaction(engine.db, (other) => touchUnchanged(other, host, [{ vmId, digest: "" }], at));
     await until(
       () => query(url, "select pid from pg_locks where not granted"),
       (waiting) => waiting.length > 0,

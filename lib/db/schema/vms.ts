@@ -143,8 +143,13 @@ export const disks = pgTable(
     /** The last identity that was proven or acknowledged, and the host on which it was read. */
     identity: jsonb("identity").$type<ImageIdentity>(),
     identityHostId: uuid("identity_host_id").references(() => hosts.id),
-    /** A block job that moved this disk or a migration was seen while the VM ran: the next identity is taken as the same disk. */
+    /**
+     * A block job that moved this disk or a migration was seen while the VM ran: the next identity in that run is taken as
+     * the same disk. Seen on which host, and in which run; no run: the VM came there, and its run was not read yet.
+     */
     moveProvenAt: at("move_proven_at"),
+    moveProvenHostId: uuid("move_proven_host_id").references(() => hosts.id),
+    moveProvenRun: text("move_proven_run"),
     firstSeenAt: at("first_seen_at").notNull().defaultNow(),
     lastSeenAt: at("last_seen_at"),
     retiredAt: at("retired_at"),

@@ -1,7 +1,6 @@
 /** One observation of a VM judged against all that is known of it. Reads; changes nothing. */
 import { findUndoneRewinds } from "#chain/findings/index.ts";
 import type { DriftInput, Finding, Observation, VmRecord } from "#chain/model.ts";
-import { isLive } from "#chain/trust.ts";
 import {
   listDisks,
   listInFlight,
@@ -14,6 +13,7 @@ import {
 } from "#db/index.ts";
 import type { Config } from "../config.ts";
 import { judge } from "./judge.ts";
+import { judgeProofs } from "./proofs.ts";
 import { activeElsewhere, seenAt } from "./speaker.ts";
 
 type Known = {
@@ -31,6 +31,7 @@ export async function readJudgement(reader: Reader, config: Config, known: Known
   const { proven, toRead } = activeElsewhere(presences, speaker);
   const migrates = observation.job.ok && observation.job.value.operation === "migration";
   const disks = await listDisks(reader, vmId);
+  const proofs = judgeProofs(disks, observation, speaker.hostId);
   const input: DriftInput = {
     record,
     hostId: speaker.hostId,
@@ -38,13 +39,13 @@ export async function readJudgement(reader: Reader, config: Config, known: Known
     samples: await readPeaks(reader, vmId),
     inFlight: await listInFlight(reader, vmId),
     activeElsewhere: migrates ? [] : proven.map(seenAt),
-    provenMoves: isLive(observation) ? disks.filter((disk) => disk.moveProven).map((disk) => disk.target) : [],
+    provenMoves: proofs.proven,
     runningBackup: await readRunningBackup(reader, vmId),
     jobLimitMs: config.policy.jobLimitSeconds * 1_000,
   };
   const before = await listOpenFindings(reader, vmId);
   const judged = judge(input, before, await readUndone(reader, input, before, speaker));
-  return { input, judged, disks, migrates, toRead };
+  return { input, judged, disks, proofs, migrates, toRead };
 }
 
 /**

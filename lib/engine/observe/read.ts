@@ -14,7 +14,7 @@ import { confirmRotation } from "../hosts/confirm-rotation.ts";
 import { log } from "../log.ts";
 import type { Engine, EngineHost } from "../state.ts";
 import type { Recomputed } from "./recompute.ts";
-import { type ToOurs, writeAbsent, writeItem, writeQuiet } from "./write-down.ts";
+import { type ToOurs, type Unchanged, writeAbsent, writeItem, writeQuiet } from "./write-down.ts";
 
 export type ReadResult = { observed: number; unchanged: number; failed: number; unsettled: string[] };
 
@@ -55,7 +55,7 @@ export async function readHost(
   const toRead = new Map<string, string[]>();
   /** Unchanged, and libvirt runs a job there. */
   const atWork: string[] = [];
-  let quiet: { vmId: string; at: string }[] = [];
+  let quiet: Unchanged[] = [];
   const flush = async () => {
     const batch = quiet;
     quiet = [];
@@ -79,7 +79,7 @@ export async function readHost(
     const vmId = item.type === "observation" ? item.observation.vmId : item.vmId;
     if (item.type !== "absent") seen.push(vmId);
     if (item.type === "unchanged" && item.counts === null) {
-      quiet.push({ vmId, at: toOurs(item.observedAt) });
+      quiet.push({ vmId, digest: item.digest, at: toOurs(item.observedAt) });
       if (quiet.length >= FLUSH_AT) await flush();
     } else {
       const written = await writeItem(engine, host, item, toOurs);

@@ -3,12 +3,10 @@ import { countsOf } from "#chain/digest.ts";
 import type { DirtyCount, DriftInput, Finding, Observation, ObserveError } from "#chain/model.ts";
 import { isLive } from "#chain/trust.ts";
 import {
-  acceptIdentity,
   endPeaks,
   getObservation,
   type KindSummary,
   learnGranularities,
-  type listDisks,
   listPresence,
   lockVm,
   NO_FINDING_RANK,
@@ -22,6 +20,7 @@ import {
   type Tx,
 } from "#db/index.ts";
 import type { Engine } from "../state.ts";
+import { acceptIdentities, noteProofs } from "./identities.ts";
 import { readJudgement } from "./judgement.ts";
 import { withLastSight } from "./last-sight.ts";
 import { committedCounts, unknownGranularities } from "./learn.ts";
@@ -107,23 +106,25 @@ export async function recompute(tx: Tx, { config }: Pick<Engine, "config">, vmId
     await notifyChange(tx, { type: "vm", vmId });
     return NOTHING;
   }
-  const { input, judged, disks, migrates, toRead } = await readJudgement(tx, config, {
+  const { input, judged, disks, proofs, migrates, toRead } = await readJudgement(tx, config, {
     vmId,
     record,
     presences,
     speaker,
     observation,
   });
+  await noteProofs(tx, proofs, observation);
   const at = new Date(observation.observedAt);
   await replaceFindings(tx, vmId, await withLastSight(tx, vm, judged), at);
 
-  // Only what nothing speaks against becomes the new point of comparison.
+  // What something speaks against is no point of comparison for the next read.
   const doubted = new Set(
     judged.findings.filter((f) => f.kind === "disk.replaced" || f.kind === "bitmap.rewound").map((f) => f.subject.disk),
   );
   const twoHosts = judged.findings.some((finding) => finding.kind === "vm.two-hosts");
   if (!twoHosts) {
-    await acceptIdentities(tx, input, disks, new Set([...doubted, ...hiddenByJobs(input)]));
+    const suspected = new Set([...doubted, ...hiddenByJobs(input)]);
+    await acceptIdentities(tx, input, disks, { doubted: suspected, settled: proofs.settled });
     if (isLive(observation) && observation.source === "qmp") {
       const ids = new Map(disks.map((disk) => [disk.target, disk.id]));
       const isHigher = higherThan(input.samples);
@@ -174,26 +175,6 @@ function higherThan(peaks: readonly DirtyCount[]): (count: DirtyCount) => boolea
 /** Another image of a disk that a job works on is not reported while it does. Hidden is not unsuspected. */
 const hiddenByJobs = ({ inFlight }: DriftInput): string[] =>
   inFlight.filter(({ kind }) => kind !== "backup").flatMap((job) => job.disks);
-
-async function acceptIdentities(
-  tx: Tx,
-  { observation, hostId }: DriftInput,
-  disks: Awaited<ReturnType<typeof listDisks>>,
-  doubted: ReadonlySet<string | null>,
-): Promise<void> {
-  for (const { target, identity, layers } of observation.disks) {
-    const disk = disks.find((item) => item.target === target);
-    if (!disk || !identity || !layers.ok || doubted.has(target)) continue;
-    const known = disk.identity;
-    const same =
-      known?.path === identity.path &&
-      known.device === identity.device &&
-      known.inode === identity.inode &&
-      known.size === identity.size &&
-      disk.identityHostId === hostId;
-    if (!same || disk.moveProven) await acceptIdentity(tx, disk.id, hostId, identity);
-  }
-}
 
 function summariseKinds(findings: { kind: string; severity: string }[]): KindSummary[] {
   const kinds = new Map<string, KindSummary>();

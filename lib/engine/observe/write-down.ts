@@ -8,6 +8,8 @@ import { applyAbsent, applyCounts, applyFailure, applyObservation, applyUnstored
 import { NOTHING, type Recomputed } from "./recompute.ts";
 
 type Written = Recomputed & { failed: boolean };
+/** A VM that is as it was, to the counts. */
+export type Unchanged = { vmId: string; digest: string; at: string };
 export type ToOurs = (at: string) => string;
 
 /** The words of the database hold what it was given: they go to the log, not out. */
@@ -76,7 +78,7 @@ export function writeAbsent(engine: Engine, host: EngineHost, vmId: string, at: 
 export async function writeQuiet(
   engine: Engine,
   host: EngineHost,
-  batch: { vmId: string; at: string }[],
+  batch: Unchanged[],
 ): Promise<{ atWork: string[]; failed: number }> {
   const { db } = engine;
   const result = { atWork: [] as string[], failed: 0 };
@@ -85,14 +87,16 @@ export async function writeQuiet(
   const restless = new Set(await listRestless(db.orm, host.id, ids));
   // The oldest of the batch stands for all of it: never claims a read to be newer than it is.
   const at = new Date(Math.min(...batch.map((item) => Date.parse(item.at))));
-  const quiet = ids.filter((id) => !restless.has(id));
+  const quiet = batch.filter(({ vmId }) => !restless.has(vmId));
   await inTransaction(db, (tx) => touchUnchanged(tx, host.id, quiet, at));
   if (restless.size === 0) return result;
   const known = await knownDigests(db.orm, host.id, [...restless]);
   for (const item of batch.filter(({ vmId }) => restless.has(vmId))) {
     const [digest = "", countsDigest = ""] = (known[item.vmId] ?? "").split(":");
+    // It is known otherwise by now: what was unchanged then is the past.
+    if (digest !== item.digest) continue;
     const { unsettled, failed } = await writeOne(engine, host, item, () =>
-      applyCounts(engine, host.id, { ...item, digest, countsDigest, counts: null }),
+      applyCounts(engine, host.id, { ...item, countsDigest, counts: null }),
     );
     if (failed) result.failed += 1;
     else if (unsettled) result.atWork.push(item.vmId);

@@ -13,6 +13,6 @@ export async function getVm(context: Context, { vmId }: { vmId: string }): Promi
     runtimeId: vm.runtimeId,
     firstSeenAt: vm.firstSeenAt,
     revision: vm.revision,
-    diskList: disks.map(({ identityHostId: _host, moveProven: _move, ...disk }) => disk),
+    diskList: disks.map(({ identityHostId: _host, moveProof: _move, ...disk }) => disk),
   };
 }

@@ -1,14 +1,14 @@
 /** Keeps one host's VMs observed: by its events, and by a paced sweep for what events do not tell. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { HostEvent } from "#contract/agent.ts";
-import { listRepairable, proveMove } from "#db/index.ts";
+import { endMoves, listRepairable, proveMove } from "#db/index.ts";
 import { AgentCutOff, isAgentFailure } from "../agents/failure.ts";
 import { log } from "../log.ts";
 import { contactHost, noteHostFailure, readHost } from "../observe/read.ts";
 import { readVms } from "../observe/read-vms.ts";
 import type { Engine, EngineHost } from "../state.ts";
 import { Backoff } from "./backoff.ts";
-import { movedBy } from "./moves.ts";
+import { endsRun, movedBy } from "./moves.ts";
 import { Pause } from "./pause.ts";
 
 const DEBOUNCE_MS = 200;
@@ -58,9 +58,12 @@ export function watchHost(engine: Engine, host: EngineHost, consider: (vmId: str
   };
 
   const onDomainEvent = async (event: Extract<HostEvent, { type: "domain" }>) => {
+    const { vmId } = event;
+    if (endsRun(event)) await endMoves(engine.db.orm, { vmId, hostId: host.id });
     const moved = movedBy(event);
-    if (moved !== null) await proveMove(engine.db.orm, event.vmId, moved === "all" ? null : moved.disk, new Date());
-    observeSoon(event.vmId);
+    const target = moved === "all" || moved === null ? null : moved.disk;
+    if (moved !== null) await proveMove(engine.db.orm, { vmId, hostId: host.id, target, at: new Date() });
+    observeSoon(vmId);
   };
 
   /**
