@@ -1,9 +1,12 @@
 /** Backups that were made, their files, and the proof that they can be restored. */
 import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
+import { LIMITS } from "#chain/limits.ts";
 import * as model from "#chain/model.ts";
 import { verifyItemSchema } from "./agent-operations.ts";
-import { bytes, isoTime, sha256Hex, uuid, vmId } from "./common.ts";
+import { bytes, diskTarget, isoTime, sha256Hex, uuid, vmId } from "./common.ts";
+import { jobSchema } from "./engine-jobs.ts";
+import { takesIdempotencyKey } from "./idempotency.ts";
 import { cursor, limit, page } from "./paging.ts";
 
 export const backupSchema = z.object({
@@ -36,6 +39,28 @@ export const backupSchema = z.object({
 export type BackupView = z.infer<typeof backupSchema>;
 
 export const backupRoutes = {
+  /** Takes the header `Idempotency-Key`; the same key again answers with the same job. */
+  create: oc
+    .route({
+      method: "POST",
+      path: "/vms/{vmId}/backups",
+      successStatus: 202,
+      summary: "Back a VM up now: its plan is computed, kept, and run at once, unless it asks for something first",
+      spec: takesIdempotencyKey,
+    })
+    .input(
+      z.strictObject({
+        vmId,
+        /** `auto`: each disk as its verdict allows. */
+        mode: z.enum(["full", "auto"]).default("full"),
+        /** Absent: all that are attached. */
+        disks: z.array(diskTarget).min(1).max(LIMITS.disksPerVm).optional(),
+        /** Absent: the host's first. */
+        repository: z.string().min(1).max(LIMITS.pathLength).optional(),
+        reason: z.string().max(1_000).optional(),
+      }),
+    )
+    .output(jobSchema),
   list: oc
     .route({ method: "GET", path: "/vms/{vmId}/backups", summary: "Backup history, kept" })
     .input(z.strictObject({ vmId, cursor, limit }))

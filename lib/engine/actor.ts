@@ -64,6 +64,8 @@ export const NEEDED: Readonly<Record<string, Role>> = {
   "backups.list": "viewer",
   "backups.get": "viewer",
   "backups.verify": "support",
+  // And then the role of its plan, inside the verb: only a full one is support's.
+  "backups.create": "support",
   "account.get": "viewer",
   "account.sessions": "viewer",
   "account.endSession": "viewer",

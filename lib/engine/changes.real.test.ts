@@ -121,6 +121,7 @@ describe("which calls there are", () => {
     expect(using(/\brequireRole\(/).sort()).toEqual(["actor.ts", "guard.ts"]);
     expect(using(/\b(assertRole|hasRole)\(/).sort()).toEqual([
       "actor.ts",
+      "backups/create-backup.ts",
       "bundle/collect.ts",
       "events.ts",
       "jobs/cancel-job.ts",

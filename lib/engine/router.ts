@@ -3,6 +3,7 @@ import { implement } from "@orpc/server";
 import { engineContract } from "#contract/engine.ts";
 import { listAudit } from "./audit/list-audit.ts";
 import { getBackup, listBackups } from "./backups/backups.ts";
+import { createBackup } from "./backups/create-backup.ts";
 import { verifyBackup } from "./backups/verify-backup.ts";
 import { streamEvents } from "./events.ts";
 import { retireHost, updateHost } from "./hosts/change-host.ts";
@@ -97,6 +98,7 @@ export const router = os.router({
     apply: os.planGroups.apply.handler(({ context, input }) => applyPlanGroup(context, input)),
   },
   backups: {
+    create: os.backups.create.handler(({ context, input }) => createBackup(context, input)),
     list: os.backups.list.handler(({ context, input }) => listBackups(context, input)),
     get: os.backups.get.handler(({ context, input }) => getBackup(context, input)),
     verify: os.backups.verify.handler(({ context, input, signal }) => verifyBackup(context, input, signal)),

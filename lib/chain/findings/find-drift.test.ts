@@ -427,3 +427,19 @@ describe("jobs", () => {
     expect(agreementOf({ observation, findings: [], activeElsewhere })).toBe("unknown");
   });
 });
+
+test("what only redefining would mend is not offered where no disk that a definition could name is attached", () => {
+  const input = healthyLine(2, ["vda", "vdb"]);
+  const [oldest] = input.record.checkpoints;
+  const listed = input.observation.checkpoints.ok ? input.observation.checkpoints.value : [];
+  if (!oldest || !listed[0]) throw new Error("no checkpoint");
+  oldest.disks = oldest.disks.filter(({ target }) => target === "vdb");
+  Object.assign(listed[0], { hasDisksElement: false, disks: [] });
+  const offered = () =>
+    findDrift(input)
+      .filter(({ kind }) => kind === "metadata.disks-differ")
+      .map(({ id, remedies }) => [id, remedies]);
+  expect(offered()).toEqual([["metadata.disks-differ|cp0||", ["redefine"]]]);
+  input.observation.disks = input.observation.disks.filter(({ target }) => target !== "vdb");
+  expect(offered()).toEqual([["metadata.disks-differ|cp0||", []]]);
+});

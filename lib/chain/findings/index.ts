@@ -81,10 +81,17 @@ function isInFlight(ctx: DriftContext, { kind, subject }: Finding): boolean {
 /** Those of the kind that make a plan here. */
 function remediesOf(ctx: DriftContext, finding: Finding): Remedy[] {
   // What is broken on one disk is defined by nobody as it is: a heal takes that disk from it and then defines it.
-  const heals = finding.remedies.includes("redefine") && isBrokenSomewhere(ctx, finding.subject.checkpointId ?? "");
+  const id = finding.subject.checkpointId ?? "";
+  const heals = finding.remedies.includes("redefine") && isBrokenSomewhere(ctx, id);
   return finding.remedies
     .map((remedy) => (remedy === "redefine" && heals ? "heal" : remedy))
-    .filter((remedy) => !actsOnUnread(ctx, finding, remedy));
+    .filter((remedy) => !actsOnUnread(ctx, finding, remedy))
+    .filter((remedy) => remedy !== "redefine" || hasDiskHere(ctx, id));
+}
+
+/** A definition names disks that are attached and expected. Of one whose disks all went, those findings speak. */
+function hasDiskHere(ctx: DriftContext, id: string): boolean {
+  return (ctx.record.get(id)?.disks ?? []).some(({ target }) => ctx.disks.has(target) && !ctx.retired.has(target));
 }
 
 /** Its bitmap was read on a disk that it covers, and is no good there. */

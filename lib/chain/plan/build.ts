@@ -103,6 +103,6 @@ function complete(input: PlanInput, draft: Draft): Plan {
 }
 
 /** Support may take full backups; everything else that changes something needs an operator. */
-function leastRole(request: PlanRequest): Plan["role"] {
+export function leastRole(request: PlanRequest): Plan["role"] {
   return request.intent === "backup" && request.mode === "full" ? "support" : "operator";
 }

@@ -136,6 +136,34 @@ describe.each(PLAN_INTENTS)("every plan to %s", (intent) => {
   });
 });
 
+/** What was asked for: the findings that the wish names, or all that offer its remedy and that nobody accepted. */
+function wished(before: readonly Finding[], request: PlanRequest): string[] {
+  const offering = (remedy: Finding["remedies"][number]) => before.filter(({ remedies }) => remedies.includes(remedy));
+  switch (request.intent) {
+    case "heal":
+      return request.findings ?? ids(offering("heal").filter(({ acknowledged }) => !acknowledged));
+    case "redefine":
+      return ids(offering("redefine").filter(({ acknowledged }) => !acknowledged));
+    case "adopt":
+      return ids(offering("adopt").filter(({ subject }) => request.checkpointIds.includes(subject.checkpointId ?? "")));
+    default:
+      return [];
+  }
+}
+
+/** The promise itself is computed from what the plan does: a plan that overlooked a kind would promise less, and keep it. */
+describe.each(["heal", "redefine", "adopt"] as const)("every plan to %s", (intent) => {
+  test("promises an end to each finding that it was asked to end", () => {
+    fc.assert(
+      fc.property(arbPlanned(intent), ({ before, request, plan }) => {
+        const promised = new Set(plan.promises);
+        expect(wished(before, request).filter((id) => !promised.has(id))).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
 /** Everything on the host that the record of the beginning does not own and the wish does not name. */
 function foreign(now: DriftInput, start: DriftInput, request: PlanRequest) {
   const ours = new Set(start.record.checkpoints.map(({ id }) => id));

@@ -13,8 +13,13 @@ import { toRequestField } from "./view.ts";
  * | a field of the request is wrong        | invalid_input |
  * | else: the state of the VM speaks against it | conflict |
  */
-export function toRefusalProblem(refusals: readonly PlanRefusal[], vmId: string): ProblemError {
-  const errors = refusals.map(({ field, reason }) => ({ field: toField(field), reason }));
+export function toRefusalProblem(
+  refusals: readonly PlanRefusal[],
+  vmId: string,
+  /** Where a field of the request that was computed stands in what the caller sent. */
+  toField: (field: string) => string = toRequestField,
+): ProblemError {
+  const errors = refusals.map(({ field, reason }) => ({ field: field === null ? "vmId" : toField(field), reason }));
   const detail = refusals.map((refusal) => refusal.reason).join(" ") || "There is no plan for this.";
   const because = (code: PlanRefusal["code"]) => refusals.some((refusal) => refusal.code === code);
   if (because("cannot-tell")) return new ProblemError("cannot_tell", detail, { subject: vmId, errors });
@@ -22,5 +27,3 @@ export function toRefusalProblem(refusals: readonly PlanRefusal[], vmId: string)
   if (refusals.some((refusal) => refusal.field !== null)) return invalidInput(errors);
   return new ProblemError("conflict", detail, { subject: vmId, errors });
 }
-
-const toField = (field: string | null): string => (field === null ? "vmId" : toRequestField(field));

@@ -162,6 +162,15 @@ export function contractCases(stand: ChangeStand): Record<string, Case> {
         };
       },
     },
+    // The plan is kept as any plan is, whatever becomes of its job.
+    "backups.create": {
+      changes: ["job_steps", "jobs"],
+      reads: [...READ, "plans"],
+      make: async () => {
+        const vmId = await stand.newVm();
+        return { address: `/vms/${vmId}/backups`, body: {}, rows: [{ action: "plans.apply", subject: vmId }] };
+      },
+    },
     "backups.verify": {
       changes: ["backup_verifications"],
       make: async () => {
