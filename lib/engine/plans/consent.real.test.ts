@@ -73,7 +73,8 @@ test("a base that became a disk's last one after the plan was made is asked for,
   const plan = await makePlan(engine, vmId, { intent: "prune", params: { ids: ["cp1"] } });
   expect(plan.tier).toBe(2);
   // The block job that moved it was seen to end well.
-  await proveMove(engine.db.orm, vmId, "vda", new Date());
+  const hostId = [...engine.hosts.keys()][0] ?? "";
+  await proveMove(engine.db.orm, { vmId, hostId, target: "vda", at: new Date() });
   const errors = errorsOf(await applyPlan(engine, plan));
   expect(await ids(stand)).toEqual([]);
   expect(errors).toContainEqual({ field: "tier", reason: "was tier 2; is tier 3" });
