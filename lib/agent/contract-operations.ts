@@ -17,7 +17,7 @@ const both = (bitmap: string) => ["vda", "vdb"].map((target) => ({ target, bitma
 const names = (count: number) => Array.from({ length: count }, (_, i) => `cp${String(i + 1).padStart(3, "0")}`);
 
 /** A line of checkpoints over both disks. */
-export function lineOf(ids: string[]): Wanted {
+function lineOf(ids: string[]): Wanted {
   return ids.map((id, i) => ({
     id,
     parentId: ids[i - 1] ?? null,

@@ -20,7 +20,7 @@ import { byId, coveringByDisk } from "./tree.ts";
 import { readCheckpoints, readLayers } from "./trust.ts";
 import type { VerdictReason } from "./words/verdicts.ts";
 
-export { type AgreementInput, agreementOf, type FreshnessInput, freshnessOf } from "./axes.ts";
+export { type AgreementInput, agreementOf, type FreshnessInput } from "./axes.ts";
 export { summariseNextBackup } from "./next-backup.ts";
 
 export type NextBackupInput = {

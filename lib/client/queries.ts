@@ -27,7 +27,7 @@ export function toFleetFilter(state: FleetState): FleetFilter {
 }
 
 /** The server's audit query for a state of the address. */
-export function toAuditFilter(state: AuditState) {
+function toAuditFilter(state: AuditState) {
   const time = (text: string) => (Number.isNaN(Date.parse(text)) ? null : new Date(text).toISOString());
   const [from, to] = [time(state.from), time(state.to)];
   return {

@@ -1,7 +1,7 @@
 import { ApiProblem, isProblem } from "./problem.ts";
 
 /** One block of a server-sent stream: its event name (`message` unless said) and its data. null: a comment. */
-export function parseBlock(block: string): { event: string; data: string } | null {
+function parseBlock(block: string): { event: string; data: string } | null {
   const fields = block.split(/\r?\n/).map((line) => {
     const at = line.indexOf(":");
     return at < 0 ? [line, ""] : [line.slice(0, at), line.slice(at + 1).replace(/^ /, "")];

@@ -8,7 +8,7 @@ import type { Tone } from "./words.ts";
 
 type Word = { label: string; hint: string };
 
-export const VERB_WORDS: Readonly<Record<PlanVerb, string>> = {
+const VERB_WORDS: Readonly<Record<PlanVerb, string>> = {
   "host.redefine": "Define",
   "host.delete-checkpoints": "Delete checkpoint",
   "host.delete-bitmaps": "Delete bitmap",
@@ -31,7 +31,7 @@ export function verbLabel({ verb, place }: { verb: string; place: StepPlace }): 
   return verb in VERB_WORDS ? VERB_WORDS[verb as PlanVerb] : verb;
 }
 
-export const TIER_WORDS: Readonly<Record<PlanTier, Word & { tone: Tone }>> = {
+const TIER_WORDS: Readonly<Record<PlanTier, Word & { tone: Tone }>> = {
   0: { label: "Reads only", hint: "Nothing is changed.", tone: "mute" },
   1: { label: "Loses nothing", hint: "Changes only what can be made again.", tone: "info" },
   2: { label: "Loses increments", hint: "Something is gone for good afterwards.", tone: "warn" },

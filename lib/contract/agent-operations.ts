@@ -15,7 +15,7 @@ import {
 } from "./common.ts";
 
 /** The run of the domain that the caller means: work begun on one run never continues on the next. null: it must not run. */
-export const expectSchema = z.strictObject({ runtimeId: z.string().max(200).nullable() });
+const expectSchema = z.strictObject({ runtimeId: z.string().max(200).nullable() });
 
 /** What libvirt, QEMU or qemu-img said, typed once. */
 export const hostErrorSchema = z.object({
@@ -40,7 +40,7 @@ export const hostErrorSchema = z.object({
 });
 export type HostError = z.infer<typeof hostErrorSchema>;
 
-export const definedCheckpointInput = z.strictObject({
+const definedCheckpointInput = z.strictObject({
   id: checkpointName,
   parentId: checkpointName.nullable(),
   createdAt: isoTime,
@@ -112,7 +112,7 @@ const repositoryPath = z
   .max(LIMITS.pathLength)
   .regex(/^\/[^\0]*$/, "an absolute path");
 
-export const backupDiskInput = z.strictObject({
+const backupDiskInput = z.strictObject({
   target: diskTarget,
   mode: z.enum(["full", "incremental"]),
   /** Checkpoint from which an incremental starts; null for a full one. */
@@ -124,7 +124,7 @@ export const backupDiskInput = z.strictObject({
 });
 
 /** `none`: libvirt has no backup job and the agent saw none end. `ended-unseen`: a job is gone and nobody saw how. */
-export const BACKUP_JOB_STATES = ["none", "running", "finished", "failed", "aborted", "ended-unseen"] as const;
+const BACKUP_JOB_STATES = ["none", "running", "finished", "failed", "aborted", "ended-unseen"] as const;
 export const currentBackupSchema = z.object({
   state: z.enum(BACKUP_JOB_STATES),
   /** The checkpoint that it makes, where the agent or libvirt can say it. */
@@ -187,14 +187,14 @@ export const redefineInput = z.strictObject({
 });
 export type RedefineInput = z.output<typeof redefineInput>;
 
-export const deleteCheckpointsInput = z.strictObject({
+const deleteCheckpointsInput = z.strictObject({
   vmId,
   ids: z.array(hostName.min(1)).min(1).max(LIMITS.checkpointsPerVm),
   expect: expectSchema.optional(),
 });
 export type DeleteCheckpointsInput = z.output<typeof deleteCheckpointsInput>;
 
-export const deleteBitmapsInput = z.strictObject({
+const deleteBitmapsInput = z.strictObject({
   vmId,
   items: z
     .array(z.strictObject({ disk: diskTarget, bitmap: hostName.min(1) }))
@@ -204,7 +204,7 @@ export const deleteBitmapsInput = z.strictObject({
 });
 export type DeleteBitmapsInput = z.output<typeof deleteBitmapsInput>;
 
-export const beginBackupInput = z.strictObject({
+const beginBackupInput = z.strictObject({
   vmId,
   checkpointId: checkpointName,
   disks: z.array(backupDiskInput).min(1).max(LIMITS.disksPerVm),
@@ -212,12 +212,12 @@ export const beginBackupInput = z.strictObject({
 });
 export type BeginBackupInput = z.output<typeof beginBackupInput>;
 
-export const discardFilesInput = z.strictObject({ paths: z.array(repositoryPath).min(1).max(LIMITS.disksPerVm) });
+const discardFilesInput = z.strictObject({ paths: z.array(repositoryPath).min(1).max(LIMITS.disksPerVm) });
 export type DiscardFilesInput = z.output<typeof discardFilesInput>;
-export const discardFilesResultSchema = z.object({ removed: z.array(z.string()), absent: z.array(z.string()) });
+const discardFilesResultSchema = z.object({ removed: z.array(z.string()), absent: z.array(z.string()) });
 export type DiscardFilesResult = z.infer<typeof discardFilesResultSchema>;
 
-export const verifyBackupInput = z.strictObject({
+const verifyBackupInput = z.strictObject({
   disks: z
     .array(z.strictObject({ target: diskTarget, path: repositoryPath }))
     .min(1)

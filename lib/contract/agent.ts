@@ -18,7 +18,6 @@ import {
   isoTime,
   observationSchema,
   observeErrorSchema,
-  readOf,
   vmId,
 } from "./common.ts";
 
@@ -54,7 +53,7 @@ export const hostInfoSchema = z.object({
 });
 export type HostInfo = z.infer<typeof hostInfoSchema>;
 
-export const domainSummarySchema = z.object({
+const domainSummarySchema = z.object({
   vmId,
   name: z.string(),
   power: observationSchema.shape.power,
@@ -123,7 +122,7 @@ export const hostEventSchema = z.discriminatedUnion("type", [
 ]);
 export type HostEvent = z.infer<typeof hostEventSchema>;
 
-export const recordedCheckpointInput = z.strictObject({
+const recordedCheckpointInput = z.strictObject({
   id: checkpointName,
   parentId: checkpointName.nullable(),
   createdAt: isoTime,
@@ -208,5 +207,3 @@ export const agentContract = {
   ...agentOperations,
   ...agentPairing,
 };
-/** The read shape, for drivers that answer with one. */
-export const observationReadSchema = readOf(observationSchema);

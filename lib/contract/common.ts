@@ -52,7 +52,7 @@ export const layerBitmapSchema = z.object({
   granularity: bytes,
 }) satisfies z.ZodType<model.LayerBitmap>;
 
-export const diskLayerSchema = z.object({
+const diskLayerSchema = z.object({
   depth: z.int().min(0),
   path: z.string(),
   format: z.string(),
@@ -67,7 +67,7 @@ export const imageIdentitySchema = z.object({
   size: bytes.nullable(),
 }) satisfies z.ZodType<model.ImageIdentity>;
 
-export const diskObservationSchema = z.object({
+const diskObservationSchema = z.object({
   target: z.string(),
   source: z.string().nullable(),
   format: z.string(),
@@ -145,5 +145,3 @@ export const extentsSchema = z.object({
 });
 export type Extents = z.infer<typeof extentsSchema>;
 export const bucketsQuery = z.coerce.number().int().min(1).max(LIMITS.extentBuckets).default(512);
-
-export const healthSchema = z.object({ status: z.enum(["ok", "degraded"]), checks: z.record(z.string(), z.string()) });

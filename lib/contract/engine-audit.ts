@@ -5,7 +5,7 @@ import { isoTime, uuid } from "./common.ts";
 import { cursor, limit, page } from "./paging.ts";
 import { ROLES } from "./roles.ts";
 
-export const AUDIT_OUTCOMES = ["done", "unchanged", "refused", "failed"] as const;
+const AUDIT_OUTCOMES = ["done", "unchanged", "refused", "failed"] as const;
 
 export const auditRoutes = {
   list: oc

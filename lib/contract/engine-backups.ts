@@ -9,7 +9,7 @@ import { jobSchema } from "./engine-jobs.ts";
 import { takesIdempotencyKey } from "./idempotency.ts";
 import { cursor, limit, page } from "./paging.ts";
 
-export const backupSchema = z.object({
+const backupSchema = z.object({
   id: uuid,
   vmId,
   jobId: uuid.nullable(),

@@ -7,9 +7,9 @@ import { bytes, isoTime, uuid, vmId } from "./common.ts";
 import { bundleSchema } from "./engine-bundle.ts";
 import { cursor, limit, page } from "./paging.ts";
 
-export const JOB_STATES = ["queued", "running", "succeeded", "failed", "cancelled", "lost"] as const;
-export const JOB_STEP_STATES = ["queued", "running", "succeeded", "failed", "skipped"] as const;
-export const jobRowSchema = z.object({
+const JOB_STATES = ["queued", "running", "succeeded", "failed", "cancelled", "lost"] as const;
+const JOB_STEP_STATES = ["queued", "running", "succeeded", "failed", "skipped"] as const;
+const jobRowSchema = z.object({
   id: uuid,
   planId: uuid.nullable(),
   groupId: uuid.nullable(),

@@ -21,7 +21,7 @@ const role = z.enum(ROLES);
 const userId = uuid;
 const sessionId = uuid;
 
-export const userSchema = z.object({
+const userSchema = z.object({
   id: z.string(),
   email: z.string(),
   name: z.string(),
@@ -40,10 +40,10 @@ export const userSchema = z.object({
 export type UserView = z.infer<typeof userSchema>;
 
 /** Shown once: whoever has the path sets the password. */
-export const oneTimeLinkSchema = z.object({ path: z.string(), expiresAt: isoTime });
+const oneTimeLinkSchema = z.object({ path: z.string(), expiresAt: isoTime });
 export type OneTimeLink = z.infer<typeof oneTimeLinkSchema>;
 
-export const sessionSchema = z.object({
+const sessionSchema = z.object({
   id: z.string(),
   address: z.string().nullable(),
   userAgent: z.string().nullable(),
@@ -57,7 +57,7 @@ export type SessionView = z.infer<typeof sessionSchema>;
 const sessions = z.object({ items: z.array(sessionSchema) });
 const ended = z.object({ ended: z.int() });
 
-export const apiKeySchema = z.object({
+const apiKeySchema = z.object({
   id: uuid,
   name: z.string(),
   role,
@@ -73,7 +73,7 @@ export const apiKeySchema = z.object({
 });
 export type ApiKeyView = z.infer<typeof apiKeySchema>;
 
-export const settingSchema = z.object({
+const settingSchema = z.object({
   key: z.string(),
   /** What it does, in words. */
   text: z.string(),

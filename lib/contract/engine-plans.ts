@@ -88,8 +88,8 @@ const verdictSchema = z.object({
   reason: z.string().nullable(),
 });
 
-export const PLAN_STATES = ["ready", "applied", "expired", "out-of-date"] as const;
-export const planSchema = z.object({
+const PLAN_STATES = ["ready", "applied", "expired", "out-of-date"] as const;
+const planSchema = z.object({
   id: uuid,
   vmId,
   vmName: z.string(),
@@ -150,7 +150,7 @@ const applyInput = {
 };
 
 /** One plan with a part per VM. A VM without a plan has its refusals instead. */
-export const planGroupSchema = z.object({
+const planGroupSchema = z.object({
   id: uuid,
   intent: z.enum(PLAN_INTENTS),
   createdBy: z.string(),
@@ -168,7 +168,7 @@ export const planGroupSchema = z.object({
   ),
 });
 export type PlanGroup = z.infer<typeof planGroupSchema>;
-export const BULK_VMS = LIMITS.bulkVms;
+const BULK_VMS = LIMITS.bulkVms;
 
 export const planRoutes = {
   create: oc

@@ -22,15 +22,15 @@ import { bundleSchema } from "./engine-bundle.ts";
 import { cursor, limit, page } from "./paging.ts";
 
 /** The three independent axes of a VM, never merged. */
-export const axesSchema = z.object({
+const axesSchema = z.object({
   agreement: z.enum(model.AGREEMENTS),
   nextBackup: z.enum(model.NEXT_BACKUPS),
   freshness: z.enum(model.FRESHNESSES),
 });
 
-export const jobRefSchema = z.object({ id: z.string(), kind: z.string(), startedAt: isoTime });
+const jobRefSchema = z.object({ id: z.string(), kind: z.string(), startedAt: isoTime });
 
-export const vmRowSchema = z.object({
+const vmRowSchema = z.object({
   id: vmId,
   name: z.string(),
   hostId: uuid.nullable(),
@@ -54,7 +54,7 @@ export const vmRowSchema = z.object({
 });
 export type VmRow = z.infer<typeof vmRowSchema>;
 
-export const vmSchema = vmRowSchema.extend({
+const vmSchema = vmRowSchema.extend({
   runtimeId: z.string().nullable(),
   firstSeenAt: isoTime,
   revision: z.int(),
@@ -73,7 +73,7 @@ export const vmSchema = vmRowSchema.extend({
 });
 export type Vm = z.infer<typeof vmSchema>;
 
-export const recordCheckpointSchema = z.object({
+const recordCheckpointSchema = z.object({
   id: z.string(),
   parentId: z.string().nullable(),
   createdAt: isoTime,
@@ -83,7 +83,7 @@ export const recordCheckpointSchema = z.object({
   backup: z.enum(model.BACKUP_STATES).nullable(),
 });
 
-export const diskBitmapSchema = z.object({
+const diskBitmapSchema = z.object({
   name: z.string(),
   state: z.enum(model.BITMAP_STATES),
   dirtyBytes: bytes.nullable(),
@@ -91,7 +91,7 @@ export const diskBitmapSchema = z.object({
   layer: z.string(),
 }) satisfies z.ZodType<model.DiskBitmap>;
 
-export const chainFindingSchema = findingSchema.extend({
+const chainFindingSchema = findingSchema.extend({
   since: isoTime,
   /** What each witness said, when that was read and from where: older than `host.observedAt` where it was not read since. */
   evidence: findingSchema.shape.evidence.extend({
@@ -101,7 +101,7 @@ export const chainFindingSchema = findingSchema.extend({
 });
 export type ChainFinding = z.infer<typeof chainFindingSchema>;
 
-export const diskVerdictSchema = z.object({
+const diskVerdictSchema = z.object({
   disk: z.string(),
   verdict: z.enum(model.VERDICTS),
   from: z.string().nullable(),
@@ -116,7 +116,7 @@ export const diskVerdictSchema = z.object({
   isBaseBackedUp: z.boolean().nullable(),
 }) satisfies z.ZodType<model.DiskVerdict>;
 
-export const chainSchema = z.object({
+const chainSchema = z.object({
   vm: z.object({
     id: vmId,
     name: z.string(),
@@ -160,7 +160,7 @@ export type Chain = z.infer<typeof chainSchema>;
 
 const countMap = <K extends string>(keys: readonly [K, ...K[]]) => z.record(z.enum(keys), z.int());
 
-export const vmQuery = z.strictObject({
+const vmQuery = z.strictObject({
   q: z.string().max(LIMITS.searchLength).optional(),
   host: uuid.optional(),
   agreement: z.enum(model.AGREEMENTS).optional(),

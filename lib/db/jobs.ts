@@ -33,7 +33,7 @@ export async function insertJob(tx: Tx, { steps, ...job }: NewJob): Promise<stri
 }
 
 /** Adds the steps that are not there yet. */
-export async function insertSteps(tx: Tx, jobId: string, steps: Plan["steps"]): Promise<void> {
+async function insertSteps(tx: Tx, jobId: string, steps: Plan["steps"]): Promise<void> {
   for (let i = 0; i < steps.length; i += 2_000) {
     const rows = steps.slice(i, i + 2_000).map(({ n, checkpointIds, disks }) => ({
       jobId,

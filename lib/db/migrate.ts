@@ -17,7 +17,7 @@ export async function lockConfiguration(tx: Tx): Promise<void> {
 }
 
 /** Where the migrations lie: beside the sources, also when this code runs from Next's build. */
-export const migrationsFolder = path.join(process.cwd(), "lib", "db", "migrations");
+const migrationsFolder = path.join(process.cwd(), "lib", "db", "migrations");
 
 /** Applies what is missing. Several processes may call it at once: one works, the others wait and find nothing to do. */
 export async function migrate(url: string): Promise<void> {

@@ -217,12 +217,6 @@ export async function listVanished(db: Reader, hostId: string, present: string[]
   return rows.map((row) => row.vmId);
 }
 
-/** VMs for which a host speaks. */
-export async function listVmsOf(db: Reader, hostId: string): Promise<string[]> {
-  const rows = await db.select({ id: vms.id }).from(vms).where(eq(vms.hostId, hostId));
-  return rows.map((row) => row.id);
-}
-
 /**
  * Of these, the ones whose summary cannot be carried over without looking: an error stands, a job holds them, this host
  * runs them while another one speaks for them, or what the other one said has lost its weight since (it was retired).

@@ -43,7 +43,7 @@ const oidcConfig = z.strictObject({
 
 const keptDays = z.number().int().min(0).max(36_500);
 
-export const configSchema = z.strictObject({
+const configSchema = z.strictObject({
   hosts: z.array(hostConfig).default([]),
   admin: z.strictObject({ email: z.email(), password: newPassword }).optional(),
   apiKeys: z

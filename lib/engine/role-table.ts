@@ -18,7 +18,7 @@ const templateOf = (pattern: RegExp, params: string[]): string => {
     .replaceAll("([^/]+)", () => `{${names.shift() ?? ""}}`);
 };
 
-export function roleTable(): string {
+function roleTable(): string {
   const engine = ROUTES.map(({ method, pattern, params, call }) => {
     const needed = NEEDED[call] ?? "admin";
     const cells = ROLES.map((role) => (hasRole({ kind: "program", name: role, role }, needed) ? "yes" : "–"));

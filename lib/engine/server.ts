@@ -17,14 +17,14 @@ import { type Engine, engineSlot } from "./state.ts";
 export { health, metricsText, readiness } from "./health.ts";
 
 /** The engine of this process. @throws ProblemError unavailable, while it has not started */
-export function requireEngine(): Engine {
+function requireEngine(): Engine {
   const { engine } = engineSlot();
   if (!engine) throw new ProblemError("unavailable", "The server is still starting, or its database does not answer.");
   return engine;
 }
 
 /** Who asks for a page; null: nobody is signed in. */
-export async function getActor(headers: Headers): Promise<Actor | null> {
+async function getActor(headers: Headers): Promise<Actor | null> {
   return (await authenticate(requireEngine(), new Headers(headers)))?.actor ?? null;
 }
 

@@ -20,7 +20,7 @@ const FILES = [
 ];
 
 /** SHA-256 over every file that the build can depend on: 3 ms a hundred files, so asked at each start. */
-export function sourceDigest(): string {
+function sourceDigest(): string {
   const hash = createHash("sha256");
   const files = SOURCES.filter((folder) => existsSync(join(root, folder))).flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })

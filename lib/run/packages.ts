@@ -9,7 +9,7 @@ import { delimiter, join } from "node:path";
 type Need = { what: string; packages: string[]; present: () => boolean };
 
 /** True when a program of that name is on the search path (or in sbin, which ordinary users often lack). */
-export function hasProgram(name: string): boolean {
+function hasProgram(name: string): boolean {
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
   return folders.some((folder) => {
     try {

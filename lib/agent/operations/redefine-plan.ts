@@ -21,7 +21,7 @@ export function isSame(listed: Listed | undefined, wanted: Define): boolean {
   return disks.every(({ target, bitmap }) => bitmaps.get(target) === bitmap);
 }
 
-export function toDefine({ id, createdAt, disks }: Wanted, parentId: string | null): Define {
+function toDefine({ id, createdAt, disks }: Wanted, parentId: string | null): Define {
   return { do: "define", id, parentId, createdAt, disks: disks.map(({ target }) => ({ target, bitmap: id })) };
 }
 

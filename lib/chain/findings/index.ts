@@ -13,7 +13,7 @@ import { findVmDefects } from "./vm.ts";
 
 export { type CarryInput, carryProofs } from "./carry.ts";
 export { findingId } from "./id.ts";
-export { DESTRUCTIVE, KIND_FACTS } from "./kinds.ts";
+export { DESTRUCTIVE } from "./kinds.ts";
 export { guessOwner } from "./owner.ts";
 export { findUndoneRewinds } from "./undone.ts";
 

@@ -194,7 +194,7 @@ export type PlanInput = {
 
 /** Why there is no plan. `field` is a path into the request, null when the VM's state is the reason. */
 export type PlanRefusal = { field: string | null; code: PlanRefusalCode; reason: string };
-export const PLAN_REFUSAL_CODES = [
+const PLAN_REFUSAL_CODES = [
   "nothing-to-do",
   "not-found",
   "not-offered",

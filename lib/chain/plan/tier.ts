@@ -15,7 +15,7 @@ const DESTRUCTIVE: ReadonlySet<PlanVerb> = new Set<PlanVerb>([
   "record.drop-disks",
 ]);
 
-export function isDestructive(action: PlanAction): boolean {
+function isDestructive(action: PlanAction): boolean {
   return DESTRUCTIVE.has(action.verb);
 }
 

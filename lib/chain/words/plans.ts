@@ -2,7 +2,7 @@
 export * from "./plans/backup.ts";
 export * from "./plans/every-plan.ts";
 export * from "./plans/heal.ts";
-export { counted, coverStateWords, nameList } from "./plans/names.ts";
+export { coverStateWords, nameList } from "./plans/names.ts";
 export * from "./plans/redefine.ts";
 export * from "./plans/remove.ts";
 export * from "./plans/repair-record.ts";

@@ -55,7 +55,7 @@ export function ofHostError(error: HostError): StepFailed | TryAgain {
 }
 
 /** The host's own words, or those of the offences, where an agent refused. */
-export function wordsOf(problem: Problem): string | null {
+function wordsOf(problem: Problem): string | null {
   const offences = problem.errors?.map(({ field, reason }) => `${field}: ${reason}`).join("; ");
   return problem.hostMessage ?? offences ?? null;
 }

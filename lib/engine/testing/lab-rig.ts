@@ -15,7 +15,7 @@ const START_MS = 30_000;
 export const KEEP_COMPILED = fileURLToPath(new URL("keep-compiled.ts", import.meta.url));
 
 /** The agent of one host, always at the same address. */
-export class LabAgent {
+class LabAgent {
   readonly config: { name: string; url: string; token: string };
   readonly #file: string;
   readonly #folder: string;

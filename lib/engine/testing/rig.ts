@@ -37,7 +37,7 @@ export type SimHost = {
 };
 
 /** Under which the rig's engines keep tokens of paired hosts. */
-export const SECRET_KEY = Buffer.alloc(32, 7);
+const SECRET_KEY = Buffer.alloc(32, 7);
 
 export type Rig = {
   dir: string;
