@@ -89,6 +89,21 @@ describe("redefine", () => {
     expect(plan.consequences.join(" ")).toContain("cp40 (vdb: its bitmap is missing)");
   });
 
+  test("strict names the broken checkpoint of a failed backup where a child has to come below it; salvage puts it there", () => {
+    const world = healthyLine(4);
+    const failed = world.record.checkpoints[2];
+    if (failed) failed.backup = "failed";
+    drop(world, "vda", "cp2");
+    const list = world.observation.checkpoints.ok ? world.observation.checkpoints.value : [];
+    for (const item of list) if (item.id === "cp3") item.parentId = "cp0";
+    expect(refused(world, { intent: "redefine", mode: "strict" })).toEqual([
+      { field: null, code: "unhealthy", reason: "Checkpoint cp2 on vda: its bitmap is missing." },
+    ]);
+    const plan = planned(world, { intent: "redefine", mode: "salvage" });
+    expect(plan.promises).toEqual(["metadata.parent-differs|cp3||"]);
+    expect(hostCalls(plan)).toEqual(["virDomainCheckpointCreateXML(REDEFINE) cp3: disks vda; parent cp2"]);
+  });
+
   test("is allowed where the host forbids QMP, and says that nothing was checked", () => {
     const world = healthyLine(3);
     world.observation.checkpoints = { ok: true, value: [] };

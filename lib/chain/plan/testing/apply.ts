@@ -131,6 +131,7 @@ function rowOf(world: DriftInput, id: string): RecordCheckpoint {
 }
 
 function isWhole(world: DriftInput, target: string, name: string): boolean {
+  if (!world.observation.disks.some((disk) => disk.target === target)) return false;
   const { layers } = diskOf(world, target);
   if (!layers.ok) return layers.error.code === "qmp-forbidden";
   const bitmap = viewBitmaps(target, layers.value).get(name);
