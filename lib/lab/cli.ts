@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { vmState } from "./context.ts";
 import { attachLab, type Lab, openLab, removeLab } from "./lab.ts";
@@ -19,6 +20,8 @@ const USAGE = `lib/lab/cli.ts <command> [--dir DIR]
   undo SCENARIO [--vm NAME]   bring that VM back to its base
 The directory is ${defaultDir()} unless --dir or DRIFTLINE_LAB_DIR names another.`;
 
+/** For a manager that may watch this lab: it reads a VM soon after the event of a block job. */
+const LOOK_MS = 3_000;
 const HOST_NAMES = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"];
 
 function defaultDir(): string {
@@ -103,7 +106,7 @@ async function undo(lab: Lab, name: string, vmName: string | undefined): Promise
   const carriers = lab.context.state().vms.filter((vm) => vm.applied === scenario.name);
   const carrier = vmName === undefined ? carriers[0] : carriers.find((vm) => vm.name === vmName);
   if (carrier === undefined) throw new Error(`No VM carries ${scenario.name}.`);
-  await undoScenario(lab, lab.vm(carrier.id));
+  await undoScenario(lab, lab.vm(carrier.id), () => delay(LOOK_MS));
 }
 
 function print(line: string): void {

@@ -12,6 +12,8 @@ import type { BaseKind, Prepared } from "./types.ts";
 
 const HOUR_MS = 3_600_000;
 
+export type OnCommitted = () => Promise<unknown>;
+
 /** Makes a running VM in the base state on a host (the first by default) and tells the record that it should have. */
 export async function prepareVm(lab: Lab, options: { name: string; host?: string; base: BaseKind }): Promise<Prepared> {
   await makeGolden(lab.context);
@@ -53,11 +55,18 @@ function baseOf(lab: LabContext, vm: LabVm): BaseState {
  * Brings a VM back to its base, whatever happened to it: stopped everywhere else, defined at home, base images in
  * their own files (same inodes), metadata equal to the record, running. Metadata is put right before the start,
  * so that whoever reads at the start event sees a whole VM.
+ * @param onCommitted called while the VM still runs on the image that an overlay was committed to. That it was is a proof
+ * for that run alone: who watches the VM has to have read it before it stops, or the next image may be any.
  */
-export async function resetVm(lab: Lab, vm: LabVm, kind: BaseKind = "stored"): Promise<void> {
+export async function resetVm(
+  lab: Lab,
+  vm: LabVm,
+  kind: BaseKind = "stored",
+  onCommitted: OnCommitted = async () => {},
+): Promise<void> {
   const base = baseOf(lab.context, vm);
   await endHolders(lab, vm);
-  await commitOverlays(vm, base);
+  if (await commitOverlays(vm, base)) await onCommitted();
   for (const host of lab.hosts) await clearHost(lab, vm, host.name, base);
   await changeVm(lab.context, vm.id, (state) => {
     Object.assign(state, { name: base.name, host: base.host, disks: base.disks, isTransient: false });
@@ -76,15 +85,18 @@ export async function resetVm(lab: Lab, vm: LabVm, kind: BaseKind = "stored"): P
 }
 
 /**
- * Overlays of a running VM are committed by a block job, so that whoever watches has seen the way back to the base
- * images. Where that fails the files are put back all the same.
+ * Overlays of a running VM are committed by a block job, so that whoever watches sees the way back to the base
+ * images. Where that fails the files are put back all the same. Returns whether it was done.
  */
-async function commitOverlays(vm: LabVm, base: BaseState): Promise<void> {
+async function commitOverlays(vm: LabVm, base: BaseState): Promise<boolean> {
   const isOverlaid = vm.disks.some((disk) =>
     base.disks.some(({ target, path }) => target === disk.target && path !== disk.path),
   );
-  if (!isOverlaid || (await vm.power()) !== "running") return;
-  await vm.virsh(["blockcommit", vm.id, "vda", "--active", "--pivot"]).catch(() => {});
+  if (!isOverlaid || (await vm.power()) !== "running") return false;
+  return vm.virsh(["blockcommit", vm.id, "vda", "--active", "--pivot"]).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** cp4 in the running QEMU: until the next clean stop no file knows of it. */

@@ -1,7 +1,7 @@
 import { changeVm, vmState } from "../context.ts";
 import type { Lab } from "../lab.ts";
 import type { LabVm } from "../vm.ts";
-import { prepareVm, recordOf, resetVm } from "./base.ts";
+import { type OnCommitted, prepareVm, recordOf, resetVm } from "./base.ts";
 import { BITMAPS } from "./bitmaps.ts";
 import { CRASHES } from "./crashes.ts";
 import { DISKS } from "./disks.ts";
@@ -55,7 +55,7 @@ export async function applyScenario(lab: Lab, scenario: Scenario, vm: LabVm): Pr
   await scenario.apply(lab, vm);
 }
 
-/** Brings the VM back to the base, where reality and its record agree; works after a half-made apply, too. */
-export function undoScenario(lab: Lab, vm: LabVm): Promise<void> {
-  return resetVm(lab, vm);
+/** Brings the VM back to the base, where reality and its record agree; works after a half-made apply, too. See `resetVm`. */
+export function undoScenario(lab: Lab, vm: LabVm, onCommitted?: OnCommitted): Promise<void> {
+  return resetVm(lab, vm, "stored", onCommitted);
 }
