@@ -33,14 +33,20 @@ export async function finishJob(tx: Tx, run: Pick<JobRun, "engine" | "job" | "le
 }
 
 function wordsBehind(behind: { id: string; state: string }[]): string | null {
-  const shown = (state: string) => {
+  const say = (state: string, one: string, several: string): string[] => {
     const ids = behind.filter((item) => item.state === state).map((item) => item.id);
-    return ids.length > 3 ? `${ids.slice(0, 3).join(", ")} and ${ids.length - 3} more` : ids.join(", ");
+    if (ids.length === 0) return [];
+    const shown = ids.length > 3 ? `${ids.slice(0, 3).join(", ")} and ${ids.length - 3} more` : ids.join(", ");
+    return [`${shown} ${ids.length === 1 ? one : several}`];
   };
   const parts = [
-    shown("deleting") && `${shown("deleting")} stays marked as being deleted and is no base any more`,
-    shown("creating") && `${shown("creating")} stays unfinished and is no base`,
-  ].filter(Boolean);
+    ...say(
+      "deleting",
+      "stays marked as being deleted and is no base any more",
+      "stay marked as being deleted and are no bases any more",
+    ),
+    ...say("creating", "stays unfinished and is no base", "stay unfinished and are no bases"),
+  ];
   return parts.length > 0
     ? `Left behind: ${parts.join("; ")}. Driftline tries again by itself until that is done.`
     : null;

@@ -136,7 +136,7 @@ test("a host that stays silent makes a job lost after its time; what it left is 
   expect(waiting).toMatchObject({ state: "running" });
   const lost = await ended(engine, jobId, 30_000);
   expect(lost).toMatchObject({ state: "lost" });
-  expect(lost.error).toContain("cp1, cp2 stays marked as being deleted");
+  expect(lost.error).toContain("cp1, cp2 stay marked as being deleted");
   // Gone half-way is no base and no loss: both rows are still there.
   expect(await idsOf(engine, vmId)).toEqual(["cp1", "cp2", "cp3"]);
   await host.start();
