@@ -26,7 +26,7 @@ export const observeErrorSchema = z.object({
 }) satisfies z.ZodType<model.ObserveError>;
 
 /** `{ok:true, value}` or `{ok:false, error}`: a failed read has no value that could be mistaken for an empty one. */
-export function readOf<T extends z.ZodType>(value: T) {
+function readOf<T extends z.ZodType>(value: T) {
   return z.discriminatedUnion("ok", [
     z.object({ ok: z.literal(true), value }),
     z.object({ ok: z.literal(false), error: observeErrorSchema }),
