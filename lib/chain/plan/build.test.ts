@@ -104,6 +104,17 @@ describe("redefine", () => {
     expect(hostCalls(plan)).toEqual(["virDomainCheckpointCreateXML(REDEFINE) cp3: disks vda; parent cp2"]);
   });
 
+  test("strict is not kept away by a checkpoint of a disk that was retired and is gone", () => {
+    const world = healthyLine(3, ["vda", "vdb"]);
+    for (const row of world.record.checkpoints)
+      row.disks = row.disks.filter(({ target }) => (row.id === "cp0") === (target === "vdb"));
+    for (const disk of world.record.disks) if (disk.target === "vdb") disk.retiredAt = "2026-01-02T00:00:00.000Z";
+    world.observation.disks = world.observation.disks.filter(({ target }) => target === "vda");
+    world.observation.checkpoints = { ok: true, value: [] };
+    const plan = planned(world, { intent: "redefine", mode: "strict" });
+    expect(plan.counts.define).toBe(2);
+  });
+
   test("is allowed where the host forbids QMP, and says that nothing was checked", () => {
     const world = healthyLine(3);
     world.observation.checkpoints = { ok: true, value: [] };

@@ -43,12 +43,13 @@ export function definitionsOf(facts: PlanFacts, mode: PlanMode): Definitions {
     const states = targets.map((disk) => ({ disk, state: coverState(facts, item.id, disk) }));
     const bad = states.filter(({ state }) => !isHealthyState(state) && state !== "forbidden");
     const definable = isDefinable(item);
-    if (definable && bad.length > 0 && bad.some(({ state }) => state !== "gone"))
-      result.leftOut.push({ id: item.id, disks: bad });
+    // Of a checkpoint whose disks are all gone nothing is expected here.
+    const isMissed = definable && targets.some((target) => facts.disks.has(target));
+    if (isMissed && bad.length > 0) result.leftOut.push({ id: item.id, disks: bad });
     if (!definable || bad.length > 0) {
       if (!host.has(item.id)) continue;
       if (mode === "strict" && bad.length > 0) {
-        if (!result.leftOut.some(({ id }) => id === item.id)) unusable.set(item.id, { id: item.id, disks: bad });
+        if (!isMissed) unusable.set(item.id, { id: item.id, disks: bad });
         continue;
       }
       anchors.add(item.id);
