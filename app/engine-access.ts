@@ -26,7 +26,8 @@ async function getEngine(): Promise<EngineApi | null> {
 
 /**
  * Reads for the first paint. Nobody signed in goes to the sign-in page, a thing that does not exist to "not found";
- * every other failure is left to the browser, which asks again and shows it with its code and trace id.
+ * every other failure is left to the browser, which asks again and shows it with its code and trace id. `state` is for
+ * `Hydrated`.
  */
 export async function prefetch(read: (queries: EngineQueries, client: QueryClient) => Promise<unknown>) {
   const client = new QueryClient();
@@ -38,7 +39,7 @@ export async function prefetch(read: (queries: EngineQueries, client: QueryClien
     if (code === "unauthenticated") redirect(`/sign-in?next=${encodeURIComponent(await currentPath())}`);
     if (code === "not_found") notFound();
   }
-  return { client, state: dehydrate(client) };
+  return { client, state: JSON.stringify(dehydrate(client)) };
 }
 
 /** Path and query of this request, as the proxy saw it. */

@@ -14,7 +14,7 @@ import { assignLanes } from "#graph/lanes.ts";
 import { graphNodes } from "#graph/nodes.ts";
 import { connectEngine, waitFor } from "#run/api.ts";
 import { type Load, openBrowser, type Person, type Visitor } from "./browser.ts";
-import { dragByFrames, type Flow, watchFlow } from "./frames.ts";
+import { dragByFrames, type Flow, turnWheel, watchFlow } from "./frames.ts";
 import { loadNow, openStand, type Stand } from "./stand.ts";
 import { type Figure, figure, printTable, quantile, timed } from "./table.ts";
 
@@ -181,16 +181,6 @@ async function measureEntry(visitor: Visitor): Promise<Figure> {
   return figure("from a click in the fleet to the chain painted", quantile(times, 0.5), "ms", null);
 }
 
-/** Wheel events about sixty times a second, as a trackpad sends them. */
-async function wheel(page: Page, dx: number, dy: number): Promise<void> {
-  for (let i = 0; i < 180; i += 1) {
-    // Down and back up, so that the end is never reached.
-    const sign = i < 90 ? 1 : -1;
-    void page.mouse.wheel(sign * dx, sign * dy).catch(() => {});
-    await page.waitForTimeout(16);
-  }
-}
-
 /** Drags the map by its ground, beside the nodes. */
 async function drag(page: Page): Promise<void> {
   const box = await page.locator(".react-flow__pane").boundingBox();
@@ -199,12 +189,8 @@ async function drag(page: Page): Promise<void> {
 }
 
 async function inView(person: Person, vm: (typeof VMS)[number], view: keyof typeof VIEWS): Promise<Page> {
-  const { page } = person;
   await person.load(`/vms/${vm.vmId}?view=${view}`, VIEWS[view]);
-  const box = await page.locator(`[data-view=${view}]`).boundingBox();
-  if (!box) throw new Error(`there is no ${view}`);
-  await page.mouse.move(box.x + box.width / 2, box.y + Math.min(box.height, 500) / 2);
-  return page;
+  return person.page;
 }
 
 function flowRows(what: string, flow: Flow, mounted: { most: number } | null): Figure[] {
@@ -219,6 +205,7 @@ function flowRows(what: string, flow: Flow, mounted: { most: number } | null): F
 
 async function measurePan(visitor: Visitor): Promise<Figure[]> {
   const rows: Figure[] = [];
+  const node = ".react-flow__node";
   for (const vm of VMS) {
     const person = await visitor.enter();
     const page = await inView(person, vm, "map");
@@ -228,35 +215,24 @@ async function measurePan(visitor: Visitor): Promise<Figure[]> {
       await page.waitForFunction(() => document.querySelectorAll("[data-fold]").length === 0);
       what += " unfolded";
     }
-    rows.push(
-      ...flowRows(`${what}, wheel`, await watchFlow(page, ".react-flow__node", () => wheel(page, 0, 90)), NODES_LIMIT),
-    );
-    rows.push(...flowRows(`${what}, drag`, await watchFlow(page, ".react-flow__node", () => drag(page)), NODES_LIMIT));
+    const turn = () => turnWheel(page, "[data-view=map]", "down");
+    rows.push(...flowRows(`${what}, wheel`, await watchFlow(page, node, turn), NODES_LIMIT));
+    rows.push(...flowRows(`${what}, drag`, await watchFlow(page, node, () => drag(page)), NODES_LIMIT));
     const out = page.locator(".react-flow__controls-zoomout");
     for (let i = 0; i < 8 && (await out.isEnabled()); i += 1) await out.click();
-    const ground = await page.locator(".react-flow__pane").boundingBox();
-    if (ground) await page.mouse.move(ground.x + ground.width / 2, ground.y + ground.height / 2);
-    rows.push(
-      ...flowRows(
-        `${what}, zoomed out, wheel`,
-        await watchFlow(page, ".react-flow__node", () => wheel(page, 0, 90)),
-        NODES_LIMIT,
-      ),
-    );
+    rows.push(...flowRows(`${what}, zoomed out, wheel`, await watchFlow(page, node, turn), NODES_LIMIT));
     await person.close();
   }
-  const person = await visitor.enter();
-  const list = await inView(person, DRIFTED, "list");
-  rows.push(
-    ...flowRows("500 findings, list, wheel", await watchFlow(list, VIEWS.list, () => wheel(list, 0, 90)), null),
-  );
-  await person.close();
-  const other = await visitor.enter();
-  const matrix = await inView(other, DRIFTED, "matrix");
-  rows.push(
-    ...flowRows("500 findings, matrix, wheel", await watchFlow(matrix, VIEWS.matrix, () => wheel(matrix, 90, 0)), null),
-  );
-  await other.close();
+  for (const [view, way] of [
+    ["list", "down"],
+    ["matrix", "right"],
+  ] as const) {
+    const person = await visitor.enter();
+    const page = await inView(person, DRIFTED, view);
+    const flow = await watchFlow(page, VIEWS[view], () => turnWheel(page, `[data-view=${view}]`, way));
+    rows.push(...flowRows(`500 findings, ${view}, wheel`, flow, null));
+    await person.close();
+  }
   return rows;
 }
 

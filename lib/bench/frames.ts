@@ -89,3 +89,27 @@ export async function dragByFrames(page: Page, at: { x: number; y: number }): Pr
     send("mouseup", 0);
   }, at);
 }
+
+/** Three screens a second, in pixels. */
+const WHEEL_SPEED = 2700;
+const WHEEL_WAY = 1.5 * WHEEL_SPEED;
+
+/**
+ * Turns the wheel over the middle of what matches, and back, so that the end is never reached. The browser makes the events
+ * itself, as many as a trackpad does: of those sent from here, sixty a second, every other frame had none.
+ */
+export async function turnWheel(page: Page, over: string, way: "down" | "right"): Promise<void> {
+  const box = await page.locator(over).boundingBox();
+  if (!box) throw new Error(`nothing matches ${over}`);
+  const devtools = await page.context().newCDPSession(page);
+  for (const distance of [-WHEEL_WAY, WHEEL_WAY]) {
+    await devtools.send("Input.synthesizeScrollGesture", {
+      x: box.x + box.width / 2,
+      y: box.y + Math.min(box.height, 500) / 2,
+      ...(way === "down" ? { yDistance: distance } : { xDistance: distance }),
+      speed: WHEEL_SPEED,
+      gestureSourceType: "mouse",
+    });
+  }
+  await devtools.detach();
+}

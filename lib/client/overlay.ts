@@ -4,10 +4,9 @@ import type { Overlay } from "./url-state.ts";
 
 /**
  * The nodes of one overlay: both witnesses together, or the tree as one of them tells it alone.
- * How the halves stand to each other is always judged on both.
+ * How the halves stand to each other is always judged on both: `both` are the chain's nodes, where they are made already.
  */
-export function overlayNodes(chain: GraphChain, overlay: Overlay): GraphNode[] {
-  const both = graphNodes(chain);
+export function overlayNodes(chain: GraphChain, overlay: Overlay, both = graphNodes(chain)): GraphNode[] {
   if (overlay === "both") return both;
   const judged = new Map(both.map((node) => [node.id, node]));
   const alone =

@@ -1,6 +1,6 @@
-import { HydrationBoundary } from "@tanstack/react-query";
 import type { Metadata } from "next";
 import { AccountView } from "#components/account/account-view.tsx";
+import { Hydrated } from "#components/shell/hydrated.tsx";
 import { prefetch } from "../../engine-access.ts";
 
 export const metadata: Metadata = { title: "Account" };
@@ -10,8 +10,8 @@ export default async function AccountPage() {
     Promise.all([cache.fetchQuery(queries.account()), cache.fetchQuery(queries.ownSessions())]),
   );
   return (
-    <HydrationBoundary state={state}>
+    <Hydrated state={state}>
       <AccountView />
-    </HydrationBoundary>
+    </Hydrated>
   );
 }

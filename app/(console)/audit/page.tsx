@@ -1,8 +1,8 @@
-import { HydrationBoundary } from "@tanstack/react-query";
 import type { Metadata } from "next";
 import type { SearchParams } from "nuqs/server";
 import { loadAuditState } from "#client/url-state.ts";
 import { AuditView } from "#components/audit/audit-view.tsx";
+import { Hydrated } from "#components/shell/hydrated.tsx";
 import { prefetch } from "../../engine-access.ts";
 
 export const metadata: Metadata = { title: "Audit" };
@@ -11,8 +11,8 @@ export default async function AuditPage({ searchParams }: { searchParams: Promis
   const filter = await loadAuditState(searchParams);
   const { state } = await prefetch((queries, cache) => cache.fetchInfiniteQuery(queries.audit(filter)));
   return (
-    <HydrationBoundary state={state}>
+    <Hydrated state={state}>
       <AuditView />
-    </HydrationBoundary>
+    </Hydrated>
   );
 }

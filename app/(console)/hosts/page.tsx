@@ -1,6 +1,6 @@
-import { HydrationBoundary } from "@tanstack/react-query";
 import type { Metadata } from "next";
 import { HostsView } from "#components/hosts/hosts-view.tsx";
+import { Hydrated } from "#components/shell/hydrated.tsx";
 import { prefetch } from "../../engine-access.ts";
 
 export const metadata: Metadata = { title: "Hosts" };
@@ -10,8 +10,8 @@ export default async function HostsPage() {
     Promise.all([cache.fetchQuery(queries.hosts()), cache.prefetchQuery(queries.me())]),
   );
   return (
-    <HydrationBoundary state={state}>
+    <Hydrated state={state}>
       <HostsView />
-    </HydrationBoundary>
+    </Hydrated>
   );
 }

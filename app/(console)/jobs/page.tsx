@@ -1,8 +1,8 @@
-import { HydrationBoundary } from "@tanstack/react-query";
 import type { Metadata } from "next";
 import type { SearchParams } from "nuqs/server";
 import { loadJobsState } from "#client/url-state.ts";
 import { JobsView } from "#components/jobs/jobs-view.tsx";
+import { Hydrated } from "#components/shell/hydrated.tsx";
 import { prefetch } from "../../engine-access.ts";
 
 export const metadata: Metadata = { title: "Jobs" };
@@ -11,8 +11,8 @@ export default async function JobsPage({ searchParams }: { searchParams: Promise
   const filter = await loadJobsState(searchParams);
   const { state } = await prefetch((queries, cache) => cache.fetchInfiniteQuery(queries.jobs(filter)));
   return (
-    <HydrationBoundary state={state}>
+    <Hydrated state={state}>
       <JobsView />
-    </HydrationBoundary>
+    </Hydrated>
   );
 }

@@ -1,9 +1,9 @@
-import { HydrationBoundary } from "@tanstack/react-query";
 import type { Metadata } from "next";
 import type { SearchParams } from "nuqs/server";
 import { toFleetFilter } from "#client/queries.ts";
 import { loadFleetState } from "#client/url-state.ts";
 import { FleetView } from "#components/fleet/fleet-view.tsx";
+import { Hydrated } from "#components/shell/hydrated.tsx";
 import { prefetch } from "../../engine-access.ts";
 
 export const metadata: Metadata = { title: "VMs" };
@@ -22,8 +22,8 @@ export default async function FleetPage({ searchParams }: { searchParams: Promis
     }
   });
   return (
-    <HydrationBoundary state={state}>
+    <Hydrated state={state}>
       <FleetView />
-    </HydrationBoundary>
+    </Hydrated>
   );
 }

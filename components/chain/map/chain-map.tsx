@@ -1,10 +1,10 @@
 "use client";
 import "@xyflow/react/dist/base.css";
 import { Background, Controls, type Edge, type Node, Position, ReactFlow, type ReactFlowInstance } from "@xyflow/react";
-import { type KeyboardEvent, type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, startTransition, useEffect, useMemo, useRef, useState } from "react";
 import { MatchLegend } from "#components/patterns/match-mark.tsx";
 import { foldRuns } from "#graph/fold.ts";
-import { layoutGraph, NODE_SIZES } from "#graph/layout.ts";
+import { type GraphLayout, layoutGraph, NODE_SIZES } from "#graph/layout.ts";
 import type { CellState } from "#graph/matrix.ts";
 import type { GraphNode } from "#graph/types.ts";
 import type { BackupsByCheckpoint } from "../backups.ts";
@@ -22,6 +22,8 @@ const HANDLES = [
   { type: "target" as const, position: Position.Bottom, x: width / 2, y: height, width: 1, height: 1 },
 ];
 const STAY_PUT = { zoom: 1 } as const;
+/** Rows on both sides of where the map opens: more than any screen shows. */
+const FIRST_ROWS = 60;
 
 type Props = {
   nodes: GraphNode[];
@@ -43,9 +45,11 @@ export default function ChainMap({ nodes, cellsOf, backups, selected, onSelect, 
     () => layoutGraph(foldRuns(nodes, { selected, expanded }), { newestFirst: true }),
     [nodes, selected, expanded],
   );
+  const isDrawn = useIsDrawn();
+  const placed = useMemo(() => (isDrawn ? layout : opening(layout, selected)), [isDrawn, layout, selected]);
   const flowNodes = useMemo(
     () =>
-      layout.nodes.map(({ id, item, x, y }): FlowNode => {
+      placed.nodes.map(({ id, item, x, y }): FlowNode => {
         const place = { id, position: { x, y }, width, height, handles: HANDLES };
         return item.type === "fold"
           ? { ...place, type: "fold", data: { fold: item, past } }
@@ -61,11 +65,11 @@ export default function ChainMap({ nodes, cellsOf, backups, selected, onSelect, 
               },
             };
       }),
-    [layout, cellsOf, backups, selected, past],
+    [placed, cellsOf, backups, selected, past],
   );
   const flowEdges = useMemo(
     () =>
-      layout.edges.map(
+      placed.edges.map(
         ({ id, from, to }): Edge => ({
           id,
           source: from,
@@ -75,7 +79,7 @@ export default function ChainMap({ nodes, cellsOf, backups, selected, onSelect, 
           data: { halfWidth: width / 2, halfHeight: height / 2 },
         }),
       ),
-    [layout],
+    [placed],
   );
 
   const show = (x: number, y: number) => {
@@ -90,12 +94,12 @@ export default function ChainMap({ nodes, cellsOf, backups, selected, onSelect, 
   };
   // biome-ignore lint/correctness/useExhaustiveDependencies: follows the selection, not every new layout
   useEffect(() => {
-    const placed = layout.nodes.find(({ id }) => id === selected);
-    if (!placed) return;
-    show(placed.x, placed.y);
+    const chosen = layout.nodes.find(({ id }) => id === selected);
+    if (!chosen) return;
+    show(chosen.x, chosen.y);
     if (!wantsFocus.current) return;
     const timer = requestAnimationFrame(() => {
-      frame.current?.querySelector<HTMLElement>(`[data-checkpoint="${CSS.escape(placed.id)}"]`)?.focus();
+      frame.current?.querySelector<HTMLElement>(`[data-checkpoint="${CSS.escape(chosen.id)}"]`)?.focus();
       wantsFocus.current = false;
     });
     return () => cancelAnimationFrame(timer);
@@ -148,8 +152,8 @@ export default function ChainMap({ nodes, cellsOf, backups, selected, onSelect, 
             flow.current = instance;
             const box = frame.current?.getBoundingClientRect();
             const zoom = box && box.width < width + 40 ? 0.85 : 1;
-            const placed = layout.nodes.find(({ id }) => id === selected);
-            if (placed) void instance.setCenter(placed.x + width / 2, placed.y + height / 2, STAY_PUT);
+            const chosen = layout.nodes.find(({ id }) => id === selected);
+            if (chosen) void instance.setCenter(chosen.x + width / 2, chosen.y + height / 2, STAY_PUT);
             else void instance.setViewport({ x: 28, y: 24, zoom });
           }}
           onlyRenderVisibleElements
@@ -185,6 +189,26 @@ export default function ChainMap({ nodes, cellsOf, backups, selected, onSelect, 
       </div>
     </div>
   );
+}
+
+/** False until the first picture was handed to the browser. */
+function useIsDrawn(): boolean {
+  const [isDrawn, setDrawn] = useState(false);
+  useEffect(() => startTransition(() => setDrawn(true)), []);
+  return isDrawn;
+}
+
+/** What can be seen when the map opens: thousands of nodes that stand outside of it would hold up the first picture. */
+function opening(layout: GraphLayout, selected: string | null): Pick<GraphLayout, "nodes" | "edges"> {
+  const at = Math.max(
+    0,
+    layout.nodes.findIndex(({ id }) => id === selected),
+  );
+  const isNear = (row: number) => Math.abs(row - at) <= FIRST_ROWS;
+  return {
+    nodes: layout.nodes.filter(({ row }) => isNear(row)),
+    edges: layout.edges.filter(({ fromRow, toRow }) => isNear(fromRow) && isNear(toRow)),
+  };
 }
 
 /** The next checkpoint in a direction, over folds. */

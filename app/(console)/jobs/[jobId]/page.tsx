@@ -1,8 +1,8 @@
-import { HydrationBoundary } from "@tanstack/react-query";
 import type { Metadata } from "next";
 import { notFound } from "next/navigation";
 import { VM_ID } from "#chain/limits.ts";
 import { JobView } from "#components/jobs/job-view.tsx";
+import { Hydrated } from "#components/shell/hydrated.tsx";
 import { prefetch } from "../../../engine-access.ts";
 
 export const metadata: Metadata = { title: "Job" };
@@ -15,8 +15,8 @@ export default async function JobPage({ params }: { params: Promise<{ jobId: str
     Promise.all([cache.fetchQuery(queries.job(jobId)), cache.prefetchQuery(queries.me())]),
   );
   return (
-    <HydrationBoundary state={state}>
+    <Hydrated state={state}>
       <JobView jobId={jobId} />
-    </HydrationBoundary>
+    </Hydrated>
   );
 }

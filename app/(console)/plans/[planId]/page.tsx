@@ -1,8 +1,8 @@
-import { HydrationBoundary } from "@tanstack/react-query";
 import type { Metadata } from "next";
 import { notFound } from "next/navigation";
 import { VM_ID } from "#chain/limits.ts";
 import { PlanView } from "#components/plan/plan-view.tsx";
+import { Hydrated } from "#components/shell/hydrated.tsx";
 import { prefetch } from "../../../engine-access.ts";
 
 export const metadata: Metadata = { title: "Plan" };
@@ -16,8 +16,8 @@ export default async function PlanPage({ params }: { params: Promise<{ planId: s
     await cache.prefetchQuery(queries.vm(plan.vmId));
   });
   return (
-    <HydrationBoundary state={state}>
+    <Hydrated state={state}>
       <PlanView planId={planId} />
-    </HydrationBoundary>
+    </Hydrated>
   );
 }

@@ -1,6 +1,6 @@
-import { HydrationBoundary } from "@tanstack/react-query";
 import type { Metadata } from "next";
 import { KeysView } from "#components/settings/keys-view.tsx";
+import { Hydrated } from "#components/shell/hydrated.tsx";
 import { prefetch } from "../../../engine-access.ts";
 
 export const metadata: Metadata = { title: "API keys" };
@@ -8,8 +8,8 @@ export const metadata: Metadata = { title: "API keys" };
 export default async function KeysPage() {
   const { state } = await prefetch((queries, cache) => cache.fetchInfiniteQuery(queries.apiKeys()));
   return (
-    <HydrationBoundary state={state}>
+    <Hydrated state={state}>
       <KeysView />
-    </HydrationBoundary>
+    </Hydrated>
   );
 }

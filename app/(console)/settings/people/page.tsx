@@ -1,6 +1,6 @@
-import { HydrationBoundary } from "@tanstack/react-query";
 import type { Metadata } from "next";
 import { PeopleView } from "#components/settings/people-view.tsx";
+import { Hydrated } from "#components/shell/hydrated.tsx";
 import { prefetch } from "../../../engine-access.ts";
 
 export const metadata: Metadata = { title: "People" };
@@ -8,8 +8,8 @@ export const metadata: Metadata = { title: "People" };
 export default async function PeoplePage() {
   const { state } = await prefetch((queries, cache) => cache.fetchInfiniteQuery(queries.users()));
   return (
-    <HydrationBoundary state={state}>
+    <Hydrated state={state}>
       <PeopleView />
-    </HydrationBoundary>
+    </Hydrated>
   );
 }

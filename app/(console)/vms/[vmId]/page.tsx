@@ -1,7 +1,7 @@
-import { HydrationBoundary } from "@tanstack/react-query";
 import type { Metadata } from "next";
 import { notFound } from "next/navigation";
 import { VM_ID } from "#chain/limits.ts";
+import { Hydrated } from "#components/shell/hydrated.tsx";
 import { prefetch } from "../../../engine-access.ts";
 import { VmScreen } from "./vm-screen.tsx";
 
@@ -21,8 +21,8 @@ export default async function VmPage({ params }: Props) {
     ]),
   );
   return (
-    <HydrationBoundary state={state}>
+    <Hydrated state={state}>
       <VmScreen vmId={vmId} />
-    </HydrationBoundary>
+    </Hydrated>
   );
 }

@@ -16,8 +16,8 @@ export type ChainModel = ReturnType<typeof useChainModel>;
 /** What the views draw, made once from a chain: its nodes, the matrix of bitmaps, findings and backups in order. */
 export function useChainModel(chain: Chain, overlay: Overlay) {
   const history = useQuery(engineQueries(useApi()).backups(chain.vm.id));
-  const nodes = useMemo(() => overlayNodes(chain, overlay), [chain, overlay]);
   const all = useMemo(() => graphNodes(chain), [chain]);
+  const nodes = useMemo(() => overlayNodes(chain, overlay, all), [chain, overlay, all]);
   const matrix = useMemo(() => bitmapMatrix(chain, all), [chain, all]);
   const columnOf = useMemo(() => new Map(matrix.columns.map(({ id }, index) => [id, index])), [matrix]);
   const findings = useMemo(() => sortFindings(chain.findings), [chain.findings]);

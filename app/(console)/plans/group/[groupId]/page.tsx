@@ -1,8 +1,8 @@
-import { HydrationBoundary } from "@tanstack/react-query";
 import type { Metadata } from "next";
 import { notFound } from "next/navigation";
 import { VM_ID } from "#chain/limits.ts";
 import { GroupView } from "#components/plan/group-view.tsx";
+import { Hydrated } from "#components/shell/hydrated.tsx";
 import { prefetch } from "../../../../engine-access.ts";
 
 export const metadata: Metadata = { title: "Plan over several VMs" };
@@ -15,8 +15,8 @@ export default async function PlanGroupPage({ params }: { params: Promise<{ grou
     Promise.all([cache.fetchQuery(queries.planGroup(groupId)), cache.prefetchQuery(queries.me())]),
   );
   return (
-    <HydrationBoundary state={state}>
+    <Hydrated state={state}>
       <GroupView groupId={groupId} />
-    </HydrationBoundary>
+    </Hydrated>
   );
 }

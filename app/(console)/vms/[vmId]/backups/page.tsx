@@ -1,8 +1,8 @@
-import { HydrationBoundary } from "@tanstack/react-query";
 import type { Metadata } from "next";
 import { notFound } from "next/navigation";
 import { VM_ID } from "#chain/limits.ts";
 import { BackupsView } from "#components/backup/backups-view.tsx";
+import { Hydrated } from "#components/shell/hydrated.tsx";
 import { prefetch } from "../../../../engine-access.ts";
 
 export const metadata: Metadata = { title: "Backups" };
@@ -18,8 +18,8 @@ export default async function BackupsPage({ params }: { params: Promise<{ vmId: 
     ]),
   );
   return (
-    <HydrationBoundary state={state}>
+    <Hydrated state={state}>
       <BackupsView vmId={vmId} />
-    </HydrationBoundary>
+    </Hydrated>
   );
 }
