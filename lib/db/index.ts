@@ -26,6 +26,7 @@ export * from "./record-changes.ts";
 export * from "./record-disks.ts";
 export * from "./record-tree.ts";
 export * from "./retention.ts";
+export * from "./samples.ts";
 export type { KindSummary } from "./schema/index.ts";
 export * from "./scope.ts";
 export * from "./standing.ts";

@@ -1,8 +1,8 @@
-/** Disks, dirty counts and image identities as they were observed, and what can be trusted of them. */
-import { and, asc, desc, eq, lt, sql } from "drizzle-orm";
+/** Disks and image identities as they were observed, and the dirty counts that can be trusted. */
+import { and, asc, desc, eq, sql } from "drizzle-orm";
 import type { DirtyCount, DirtySample, DiskObservation, ImageIdentity } from "../chain/model.ts";
 import { iso, type Reader, type Tx } from "./client.ts";
-import { dirtyPeaks, dirtySamples, disks, identitySamples } from "./schema/index.ts";
+import { dirtyPeaks, disks, identitySamples } from "./schema/index.ts";
 
 /** Brings the disks up to what a host shows. New targets get a row; those that are gone keep theirs. */
 export async function saveDisks(
@@ -56,7 +56,8 @@ export async function saveIdentitySample(
   if (!same(last?.identity, sample.identity)) await tx.insert(identitySamples).values(sample);
 }
 
-const keyOf = (count: { target: string; bitmap: string; layerPath: string }) =>
+/** One bitmap in one image of one disk. */
+export const keyOf = (count: { target: string; bitmap: string; layerPath: string }) =>
   JSON.stringify([count.target, count.bitmap, count.layerPath]);
 
 /** The highest counts that could be trusted so far, one per disk, bitmap and layer. */
@@ -76,22 +77,6 @@ export async function readPeaks(db: Reader, vmId: string): Promise<DirtySample[]
     at: iso(peak.at),
     runtimeId: peak.runtimeId,
   }));
-}
-
-/** The newest count of each bitmap that was seen in any other run of the VM than this one. */
-export async function readCountsOfEarlierRuns(db: Reader, vmId: string, runtimeId: string): Promise<DirtyCount[]> {
-  return await db
-    .selectDistinctOn([dirtySamples.diskId, dirtySamples.bitmap, dirtySamples.layerPath], {
-      target: disks.target,
-      bitmap: dirtySamples.bitmap,
-      layerPath: dirtySamples.layerPath,
-      dirtyBytes: dirtySamples.dirtyBytes,
-      granularity: dirtySamples.granularity,
-    })
-    .from(dirtySamples)
-    .innerJoin(disks, eq(disks.id, dirtySamples.diskId))
-    .where(and(eq(dirtySamples.vmId, vmId), sql`${dirtySamples.runtimeId} is distinct from ${runtimeId}`))
-    .orderBy(dirtySamples.diskId, dirtySamples.bitmap, dirtySamples.layerPath, desc(dirtySamples.id));
 }
 
 /** Raises the peaks to these counts. A different granularity starts a new one: such counts do not compare. */
@@ -150,64 +135,4 @@ export async function endPeaks(
         ),
       );
   }
-}
-
-/** Adds to the series what differs from the counts known before. */
-export async function saveSamples(
-  tx: Tx,
-  vmId: string,
-  diskIds: Map<string, string>,
-  before: DirtyCount[],
-  counts: DirtyCount[],
-  at: Date,
-  runtimeId: string | null,
-): Promise<number> {
-  const known = new Map(before.map((count) => [keyOf(count), count]));
-  const rows = counts.flatMap((count) => {
-    const last = known.get(keyOf(count));
-    const diskId = diskIds.get(count.target);
-    if (!diskId || (last && last.dirtyBytes === count.dirtyBytes && last.granularity === count.granularity)) return [];
-    const { bitmap, layerPath, dirtyBytes, granularity } = count;
-    return [{ vmId, diskId, bitmap, layerPath, dirtyBytes, granularity, runtimeId, at }];
-  });
-  for (let i = 0; i < rows.length; i += 2_000) await tx.insert(dirtySamples).values(rows.slice(i, i + 2_000));
-  return rows.length;
-}
-
-/** The series of one VM, newest first; `before` is the id of the last row of the page before. */
-export async function listSamples(
-  db: Reader,
-  query: { vmId: string; disk?: string; bitmap?: string; before: number | null; limit: number },
-) {
-  const filters = and(
-    eq(dirtySamples.vmId, query.vmId),
-    query.disk === undefined ? undefined : eq(disks.target, query.disk),
-    query.bitmap === undefined ? undefined : eq(dirtySamples.bitmap, query.bitmap),
-  );
-  const rows = await db
-    .select({ sample: dirtySamples, target: disks.target })
-    .from(dirtySamples)
-    .innerJoin(disks, eq(disks.id, dirtySamples.diskId))
-    .where(and(filters, query.before === null ? undefined : lt(dirtySamples.id, query.before)))
-    .orderBy(desc(dirtySamples.id))
-    .limit(query.limit + 1);
-  const [count] = await db
-    .select({ n: sql<number>`count(*)::int` })
-    .from(dirtySamples)
-    .innerJoin(disks, eq(disks.id, dirtySamples.diskId))
-    .where(filters);
-  return {
-    items: rows.slice(0, query.limit).map(({ sample, target }) => ({
-      id: sample.id,
-      disk: target,
-      bitmap: sample.bitmap,
-      layer: sample.layerPath,
-      at: iso(sample.at),
-      dirtyBytes: sample.dirtyBytes,
-      granularity: sample.granularity,
-      runtimeId: sample.runtimeId,
-    })),
-    more: rows.length > query.limit,
-    total: count?.n ?? 0,
-  };
 }

@@ -1,7 +1,16 @@
 /** What is forgotten and what never is, on a real database. */
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { getVm, listOpenFindings, listPresence, readCountsOfEarlierRuns, readPeaks } from "#db/index.ts";
+import type { DirtyCount } from "#chain/model.ts";
+import {
+  getVm,
+  inTransaction,
+  listOpenFindings,
+  listPresence,
+  readCountsOfEarlierRuns,
+  readPeaks,
+  saveSamples,
+} from "#db/index.ts";
 import { readHost } from "../observe/read.ts";
 import type { Engine } from "../state.ts";
 import { call, openRig, type Rig, type SimHost, snapshot } from "../testing/rig.ts";
@@ -91,6 +100,46 @@ test("old reads and ended findings go; what stands now stays, with its `since`, 
   expect((await listOpenFindings(engine.db.orm, vmId)).map(({ id, since }) => [id, since])).toEqual(
     standing.map(({ id, since }) => [id, since]),
   );
+});
+
+test("a count that rises with every look is a row an hour, the newest exact; one that fell, and one of another run, are rows of their own", async () => {
+  const vmId = await newVm("busy");
+  await rows("delete from dirty_samples where vm_id = $1", [vmId]);
+  const [disk] = await rows("select id from disks where vm_id = $1", [vmId]);
+  const diskIds = new Map([["vda", disk?.id]]);
+  let known: DirtyCount[] = [];
+  const look = async (time: string, run: string, ...bytes: number[]) => {
+    const counts = bytes.map((dirtyBytes, i) => {
+      const bitmap = `cp${i + 1}`;
+      return { target: "vda", bitmap, layerPath: "/l", dirtyBytes, granularity: 65_536 };
+    });
+    const at = new Date(`2026-01-01T${time}Z`);
+    await inTransaction(engine.db, (tx) => saveSamples(tx, vmId, diskIds, known, counts, at, run));
+    known = counts;
+  };
+  await look("10:00:00", "r1", 1, 5);
+  await look("10:01:00", "r1", 2, 5);
+  await look("10:59:59", "r1", 3, 5);
+  await look("11:00:00", "r1", 4, 6);
+  await look("11:01:00", "r1", 2, 6);
+  await look("11:02:00", "r1", 3, 7);
+  await look("11:03:00", "r2", 4, 8);
+  const series = await rows(
+    `select bitmap, dirty_bytes::int as bytes, runtime_id as run, to_char(at at time zone 'UTC', 'HH24:MI') as at
+     from dirty_samples where vm_id = $1 order by bitmap, id`,
+    [vmId],
+  );
+  expect(series.map(({ bitmap, bytes, run, at }) => `${bitmap} ${bytes} ${run} ${at}`)).toEqual([
+    "cp1 3 r1 10:59",
+    "cp1 4 r1 11:00",
+    "cp1 3 r1 11:02",
+    "cp1 4 r2 11:03",
+    "cp2 5 r1 10:00",
+    "cp2 7 r1 11:02",
+    "cp2 8 r2 11:03",
+  ]);
+  // Old as they are, they would be forgotten in the tests below.
+  await rows("delete from dirty_samples where vm_id = $1", [vmId]);
 });
 
 test("a rewind is still found after the old counts are gone: of each bitmap the newest of every possible earlier run stays", async () => {
