@@ -20,7 +20,7 @@ export default defineConfig({
         test: {
           name: "real",
           include: ["lib/**/*.real.test.ts"],
-          fileParallelism: false,
+          maxWorkers: 2,
           maxConcurrency: 3,
           testTimeout: 120_000,
           hookTimeout: 180_000,

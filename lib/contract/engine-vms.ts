@@ -251,7 +251,12 @@ export const vmRoutes = {
     .input(z.strictObject({ vmId }))
     .output(bundleSchema),
   samples: oc
-    .route({ method: "GET", path: "/vms/{vmId}/samples", summary: "Dirty counts over time, newest first" })
+    .route({
+      method: "GET",
+      path: "/vms/{vmId}/samples",
+      summary: "Dirty counts over time, newest first",
+      description: "Within one run and one hour a bitmap has one row, its newest; a count that fell has one of its own.",
+    })
     .input(z.strictObject({ vmId, disk: diskTarget.optional(), bitmap: hostName.optional(), cursor, limit }))
     .output(
       page(

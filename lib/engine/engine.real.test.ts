@@ -94,6 +94,8 @@ test("dirty counts that move are a new sample and not a new observation, and the
   const { url, engine, host, vmId } = await openOne("counts");
   host.sim.checkpoint(vmId, "cp1");
   await readAll(engine);
+  // Within the hour it would take the place of the one before.
+  await query(url, "update dirty_samples set at = at - interval '1 hour'");
   host.sim.write(vmId, "vda", 4 * 65_536);
   await readAll(engine);
   await readAll(engine);
