@@ -255,7 +255,8 @@ export const vmRoutes = {
       method: "GET",
       path: "/vms/{vmId}/samples",
       summary: "Dirty counts over time, newest first",
-      description: "Within one run and one hour a bitmap has one row, its newest; a count that fell has one of its own.",
+      description:
+        "Within one run and one hour a bitmap has one row, its newest; a count that fell has one of its own.",
     })
     .input(z.strictObject({ vmId, disk: diskTarget.optional(), bitmap: hostName.optional(), cursor, limit }))
     .output(
