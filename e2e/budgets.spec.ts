@@ -23,8 +23,11 @@ async function scriptsOf(page: Page, path: string): Promise<number> {
   return (await Promise.all(bodies)).reduce((sum, size) => sum + size, 0) / 1000;
 }
 
-/** Serves a long chain in place of the VM's own, with one broken bitmap and one checkpoint that libvirt lacks. */
-async function lengthenChain(page: Page): Promise<void> {
+/** Serves a long chain in place of the VM's own, with one broken bitmap and the checkpoints that libvirt lacks. */
+async function lengthenChain(
+  page: Page,
+  isLacking: (index: number) => boolean = (index) => index === 700,
+): Promise<void> {
   await page.route(/\/api\/v1\/vms\/[^/]+\/(observe|chain)$/, async (route) => {
     const answer = await route.fetch();
     const chain = await answer.json();
@@ -43,7 +46,7 @@ async function lengthenChain(page: Page): Promise<void> {
       backup: "finished",
     }));
     chain.host.checkpoints = rows
-      .filter(({ id: name }) => name !== id(700))
+      .filter((_, index) => !isLacking(index))
       .map((row) => ({ ...row, disks: [{ target: disk.target, bitmap: row.id }] }));
     disk.bitmaps = rows.map((row, index) => ({
       name: row.id,
@@ -108,6 +111,28 @@ test("a chain of 2,000 checkpoints mounts few rows, nodes and cells in list, map
   await page.getByRole("radio", { name: "Bitmaps" }).check({ force: true });
   await expect(page.locator('[role="gridcell"]').first()).toBeVisible();
   expect(await page.locator('[role="gridcell"]').count()).toBeLessThanOrEqual(250);
+});
+
+test("a map on which nothing folds opens at the selection, and its both ends can be reached", async ({ page }) => {
+  await signIn(page);
+  await openVm(page, "billing-db", "view=list");
+  await lengthenChain(page, (index) => index % 3 === 0);
+  await page.getByRole("button", { name: "Observe now" }).click();
+  await expect(page.locator('[data-checkpoint="cp-01999"]').first()).toBeVisible();
+  await page.locator('[data-checkpoint="cp-01995"]').first().click();
+  await page.getByRole("radio", { name: "Map", exact: true }).check({ force: true });
+  const nodeOf = (id: string) => page.locator(`[data-view=map] [data-checkpoint="${id}"]`);
+  await expect(nodeOf("cp-01995")).toBeVisible();
+  await expect(page.locator("[data-fold]")).toHaveCount(0);
+  await nodeOf("cp-01995").focus();
+  for (const [key, id] of [
+    ["End", "cp-00000"],
+    ["ArrowUp", "cp-00001"],
+    ["Home", "cp-01999"],
+  ] as const) {
+    await page.keyboard.press(key);
+    await expect(nodeOf(id)).toBeFocused();
+  }
 });
 
 test("a fleet of 10,000 VMs never mounts more than 60 rows", async ({ page }) => {
