@@ -113,7 +113,9 @@ test("a chain of 2,000 checkpoints mounts few rows, nodes and cells in list, map
   expect(await page.locator('[role="gridcell"]').count()).toBeLessThanOrEqual(250);
 });
 
-test("a map on which nothing folds opens at the selection, and its both ends can be reached", async ({ page }) => {
+test("a map on which nothing folds opens at the selection, and every part of it can be reached by wheel and keys", async ({
+  page,
+}) => {
   await signIn(page);
   await openVm(page, "billing-db", "view=list");
   await lengthenChain(page, (index) => index % 3 === 0);
@@ -124,6 +126,10 @@ test("a map on which nothing folds opens at the selection, and its both ends can
   const nodeOf = (id: string) => page.locator(`[data-view=map] [data-checkpoint="${id}"]`);
   await expect(nodeOf("cp-01995")).toBeVisible();
   await expect(page.locator("[data-fold]")).toHaveCount(0);
+  await nodeOf("cp-01995").hover();
+  await page.mouse.wheel(0, 30_000);
+  await expect(page.locator('[data-view=map] [data-checkpoint^="cp-018"]').first()).toBeVisible();
+  await page.mouse.wheel(0, -30_000);
   await nodeOf("cp-01995").focus();
   for (const [key, id] of [
     ["End", "cp-00000"],
