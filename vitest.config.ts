@@ -2,7 +2,8 @@ import { defineConfig } from "vitest/config";
 
 /**
  * unit: pure or in-process, beside its file (`x.test.ts`, `x.test.tsx`).
- * real: against real libvirt, QEMU and PostgreSQL (`x.real.test.ts`); two files at a time: one alone leaves two cores idle for most of its time.
+ * real: against real libvirt, QEMU and PostgreSQL (`x.real.test.ts`); two files at a time: one alone leaves two cores idle
+ * for most of its time.
  */
 export default defineConfig({
   test: {

@@ -93,7 +93,9 @@ async function untilAtRest(browser: Browser): Promise<void> {
   };
   const until = Date.now() + DEADLINE_MS;
   let before = await spent();
-  for (let calm = 0; calm < CALM_LOOKS && Date.now() < until; ) {
+  for (let calm = 0; calm < CALM_LOOKS; ) {
+    if (Date.now() > until)
+      throw new Error("the browser does not come to rest: what is measured beside it says little");
     await setTimeout(LOOK_MS);
     const now = await spent();
     calm = now - before < LOOK_MS * CALM_SHARE ? calm + 1 : 0;

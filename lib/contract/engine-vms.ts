@@ -254,9 +254,9 @@ export const vmRoutes = {
     .route({
       method: "GET",
       path: "/vms/{vmId}/samples",
-      summary: "Dirty counts over time, newest first",
+      summary: "Dirty counts over time, newest rows first",
       description:
-        "Within one run and one hour a bitmap has one row, its newest; a count that fell has one of its own.",
+        "Within one run and one hour a bitmap has one row, its newest; a count that fell has one of its own. In the order in which the rows were begun.",
     })
     .input(z.strictObject({ vmId, disk: diskTarget.optional(), bitmap: hostName.optional(), cursor, limit }))
     .output(
